@@ -1,0 +1,106 @@
+/* cli.c: see cli.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static const char *tool_name, *usage_text;
+
+static void print_warning(const char *msg)
+{
+    fprintf(stderr, "%s: warning: %s\n", tool_name, msg);
+}
+
+void cli_init(const char *tool, const char *usage)
+{
+    tool_name = tool;
+    usage_text = usage;
+    warn_sink = print_warning;
+}
+
+void cli_die(const struct err *e)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", tool_name, e->msg);
+    exit(e->status);
+}
+
+void cli_usage(const char *fmt, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "%s: ", tool_name);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "\n%s", usage_text);
+    exit(ERR_USAGE);
+}
+
+void cli_help(void)
+{
+    fputs(usage_text, stdout);
+    exit(cli_finish());
+}
+
+void cli_version(void)
+{
+    printf("%s %s\n", tool_name, DOPT_VERSION);
+    exit(cli_finish());
+}
+
+long cli_number(const char *option, const char *text, long least)
+{
+    char *end;
+    long v;
+
+    errno = 0;
+    v = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || v < least)
+        cli_usage("%s: '%s' is not a number of at least %ld", option, text, least);
+    return v;
+}
+
+int cli_finish(void)
+{
+    if (fclose(stdout) != 0) {
+        fprintf(stderr, "%s: <stdout>: cannot write: %s\n", tool_name, strerror(errno));
+        return ERR_INPUT;
+    }
+    return 0;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+void cli_progress(long done, long total, const char *unit)
+{
+    static double start, last;
+    double t = now(), rate;
+
+    if (!isatty(2))
+        return;
+    if (start == 0)
+        start = t;
+    if (done >= total) {
+        fputs("\r\033[K", stderr);
+        return;
+    }
+    if (t - last < 0.1 || t == start)
+        return;
+    last = t;
+    rate = (double)done / (t - start);
+    fprintf(stderr, "\r\033[K%s: %ld/%ld %s, %.1f/s, %.0f s left", tool_name, done, total, unit, rate,
+            rate > 0 ? (double)(total - done) / rate : 0.0);
+}

@@ -1,0 +1,75 @@
+/* err.c: see err.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+static void set(struct err *e, enum err_status status, const char *fmt, va_list ap)
+{
+    const char *cause = strerror(errno);
+    size_t n;
+
+    e->status = status;
+    vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+    n = strlen(e->msg);
+    if (n > 0 && fmt[strlen(fmt) - 1] == ':')
+        snprintf(e->msg + n, sizeof e->msg - n, " %s", cause);
+}
+
+int err_set(struct err *e, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    set(e, ERR_INPUT, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+int err_unsupported(struct err *e, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    set(e, ERR_UNSUPPORTED, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+int err_at(struct err *e, const char *fmt, ...)
+{
+    char place[1024];
+    size_t n, rest;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(place, sizeof place - 2, fmt, ap);
+    va_end(ap);
+    strcat(place, ": ");
+    n = strlen(place);
+    rest = strlen(e->msg);
+    if (n + rest >= sizeof e->msg)
+        rest = sizeof e->msg - n - 1;
+    memmove(e->msg + n, e->msg, rest);
+    memcpy(e->msg, place, n);
+    e->msg[n + rest] = '\0';
+    return -1;
+}
+
+void (*warn_sink)(const char *msg);
+
+void warn(const char *fmt, ...)
+{
+    char msg[2048];
+    va_list ap;
+
+    if (warn_sink == NULL)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof msg, fmt, ap);
+    va_end(ap);
+    warn_sink(msg);
+}
