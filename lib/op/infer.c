@@ -1,0 +1,136 @@
+/* infer.c: shapes and types of every value, by running the kernels' declarations (DESIGN.md 3).
+ *
+ * Small integer tensors (shapes, axes, indices) are followed by value, so that Shape–Gather–Concat–
+ * Reshape chains come out with numbers. What depends on data or on a free dim stays unknown; a free
+ * first dim of an input counts as 1 here and stays free in the model.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "op/op.h"
+
+enum { KNOWN_MAX = 4096 }; /* bytes of a tensor followed by value */
+
+struct infer {
+    struct model *m;
+    struct tensor *known; /* by value id: shape and, where small and known, data in the arena */
+};
+
+static int infer_graph(struct infer *f, const struct graph *g, struct err *e);
+
+/* Shapes of a subgraph's outputs, its inputs (if any) being given. */
+static int infer_subgraph(struct call *c, const struct graph *g, const struct tensor *const *in, int nin,
+                          struct tensor *const *out, int nout)
+{
+    struct infer *f = c->ctx;
+
+    for (int i = 0; i < g->nin && i < nin; i++)
+        f->known[g->in[i]->id] = *in[i];
+    if (infer_graph(f, g, c->err) < 0)
+        return -1;
+    for (int i = 0; i < g->nout && i < nout; i++)
+        if (out[i] != NULL)
+            *out[i] = f->known[g->out[i]->id];
+    return 0;
+}
+
+static const struct call_ops infer_ops = { call_arena_alloc, call_arena_view, call_arena_scratch,
+                                           infer_subgraph };
+
+/* May the kernel compute here: all inputs known by value, small, and integers at heart? */
+static bool by_value(const struct node *n, const struct tensor **in)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (in[i] != NULL && (in[i]->data == NULL || tensor_size(in[i]) > KNOWN_MAX))
+            return false;
+    for (int i = 0; i < n->nattrs; i++)
+        if (n->attrs[i].type == ATTR_GRAPH)
+            return false;
+    return true;
+}
+
+static int infer_node(struct infer *f, const struct node *n, struct err *e)
+{
+    const struct tensor **in = arena_alloc(&f->m->arena, (size_t)n->nin * sizeof *in);
+    struct tensor **out = arena_alloc(&f->m->arena, (size_t)n->nout * sizeof *out);
+    void *state = NULL;
+    void (*state_free)(void *) = NULL;
+    struct call c = { .model = f->m, .node = n, .nin = n->nin, .nout = n->nout, .in = in, .out = out,
+                      .infer = true, .state = &state, .state_free = &state_free, .ops = &infer_ops,
+                      .arena = &f->m->arena, .ctx = f, .err = e };
+    int rc;
+
+    for (int i = 0; i < n->nin; i++) {
+        if (n->in[i] == NULL)
+            continue;
+        in[i] = &f->known[n->in[i]->id];
+        if (!shape_known(&in[i]->shape))
+            return 0; /* outputs stay unknown */
+    }
+    for (int i = 0; i < n->nout; i++)
+        out[i] = n->out[i] == NULL ? NULL : &f->known[n->out[i]->id];
+    rc = n->op->run(&c);
+    /* Its outputs are declared now: where they are small, and everything is known, compute. */
+    if (rc == 0 && n->nout > 0 && out[0] != NULL && shape_known(&out[0]->shape) &&
+        out[0]->data == NULL && tensor_size(out[0]) <= KNOWN_MAX && by_value(n, in)) {
+        c.infer = false;
+        rc = n->op->run(&c);
+    }
+    if (state_free != NULL && state != NULL)
+        state_free(state);
+    return rc < 0 ? err_at(e, "node %s: %s", n->name, n->op->name) : 0;
+}
+
+static int infer_graph(struct infer *f, const struct graph *g, struct err *e)
+{
+    for (int i = 0; i < g->nnodes; i++)
+        if (infer_node(f, g->nodes[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+static void assume(struct infer *f)
+{
+    const struct graph *g = f->m->graph;
+
+    for (int i = 0; i < f->m->nvalues; i++) {
+        const struct value *v = f->m->values[i];
+
+        f->known[i] = (struct tensor){ .dtype = v->dtype, .shape = shape_unknown() };
+        if (v->constant == NULL)
+            continue;
+        f->known[i].shape = v->shape;
+        if (v->constant->factor == NULL && v->constant->stored == v->dtype)
+            f->known[i].data = (void *)f->m->data[v->constant->datum].p;
+    }
+    for (int i = 0; i < g->nin; i++) {
+        struct tensor *t = &f->known[g->in[i]->id];
+
+        t->shape = g->in[i]->shape;
+        if (t->shape.rank > 0 && t->shape.dim[0] < 0)
+            t->shape.dim[0] = 1;
+    }
+}
+
+int infer_model(struct model *m, struct err *e)
+{
+    struct infer f = { m, NEW_ARRAY(struct tensor, (size_t)m->nvalues) };
+    int rc = -1;
+
+    assume(&f);
+    if (infer_graph(&f, m->graph, e) < 0)
+        goto out;
+    for (int i = 0; i < m->nvalues; i++) {
+        struct value *v = m->values[i];
+
+        if (v->constant != NULL || v->producer == NULL)
+            continue;
+        if (f.known[i].dtype != DT_NONE)
+            v->dtype = f.known[i].dtype;
+        v->shape = f.known[i].shape;
+    }
+    rc = 0;
+out:
+    free(f.known);
+    return rc;
+}

@@ -1,0 +1,69 @@
+/* op.c: the operator table, and what is asked of a row together with its node.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/names.h"
+#include "op/act.h"
+#include "op/op.h"
+
+const struct op ops[OP_COUNT] = {
+#define OP(id, name, run, min, max, layout, weight, point, act)                                      \
+    [OP_##id] = { OP_##id, name, run, min, max, LAYOUT_##layout, WEIGHT_##weight, POINT_##point, act },
+#include "op/op.def"
+};
+
+const struct op *op_find(const char *name)
+{
+    for (int i = 0; i < OP_COUNT; i++)
+        if (strcmp(ops[i].name, name) == 0)
+            return &ops[i];
+    return NULL;
+}
+
+int node_weight(const struct node *n)
+{
+    const struct value *w = n->nin > 1 ? n->in[1] : NULL;
+
+    if (n->op->weight == WEIGHT_NONE || w == NULL || w->constant == NULL || w->dtype != DT_F32)
+        return -1;
+    return w->shape.rank >= 2 && shape_count(&w->shape) > 0 ? 1 : -1;
+}
+
+int node_bias(const struct node *n)
+{
+    return n->op->weight == WEIGHT_NONE || n->op->weight == WEIGHT_MATMUL ? -1 : 2;
+}
+
+struct weight_view node_weight_view(const struct node *n)
+{
+    const struct shape *s = &n->in[1]->shape;
+    struct weight_view v = { .outer = 1, .inner = 1, .groups = 1 };
+
+    switch (n->op->weight) {
+    case WEIGHT_CONVT:
+        v.axis = 1;
+        v.groups = attr_int(n, "group", 1);
+        break;
+    case WEIGHT_GEMM:
+        v.axis = attr_int(n, "transB", 0) ? 0 : 1;
+        break;
+    case WEIGHT_MATMUL:
+        v.axis = s->rank - 1;
+        break;
+    default:
+        v.axis = 0;
+    }
+    for (int i = 0; i < v.axis; i++)
+        v.outer *= s->dim[i];
+    for (int i = v.axis + 1; i < s->rank; i++)
+        v.inner *= s->dim[i];
+    v.channels = s->dim[v.axis] * v.groups;
+    return v;
+}
+
+int64_t weight_channel(const struct weight_view *w, int64_t i)
+{
+    int64_t width = w->channels / w->groups, c = i / w->inner % width;
+
+    return w->groups == 1 ? c : i / (w->inner * width) / (w->outer / w->groups) * width + c;
+}
