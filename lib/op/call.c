@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "op/op.h"
 
@@ -135,6 +136,17 @@ bool call_ints(struct call *c, int i, int64_t *out, int max, int *n)
     for (int k = 0; k < *n; k++)
         out[k] = tensor_get_int(c->in[i], (size_t)k);
     return true;
+}
+
+int call_residual(struct call *c, void *out, const struct shape *shape)
+{
+    if (c->residual == NULL)
+        return 0;
+    if (!shape_equal(&c->residual->shape, shape))
+        return call_fail(c, "the tensor added to the result has another shape");
+    if (c->residual->data != out)
+        memcpy(out, c->residual->data, tensor_size(c->residual));
+    return 0;
 }
 
 int call_axis(struct call *c, int64_t axis, int rank)

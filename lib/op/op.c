@@ -67,3 +67,24 @@ int64_t weight_channel(const struct weight_view *w, int64_t i)
 
     return w->groups == 1 ? c : i / (w->inner * width) / (w->outer / w->groups) * width + c;
 }
+
+bool node_takes_post(const struct node *n)
+{
+    if (n->op->weight == WEIGHT_GEMM)
+        return attr_float(n, "alpha", 1) == 1 && attr_float(n, "beta", 1) == 1 &&
+               (n->nin < 3 || n->in[2] == NULL ||
+                (n->in[2]->shape.rank <= 1 && shape_known(&n->in[2]->shape)));
+    return n->op->weight != WEIGHT_NONE;
+}
+
+const struct value *node_residual(const struct node *n, const struct value *v)
+{
+    const struct value *other;
+
+    if (!node_is(n, OP_ADD) || n->in[0] == n->in[1])
+        return NULL;
+    other = n->in[0] == v ? n->in[1] : n->in[0];
+    if (other->constant != NULL || !shape_known(&v->shape) || !shape_equal(&v->shape, &other->shape))
+        return NULL;
+    return other;
+}

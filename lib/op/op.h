@@ -68,6 +68,11 @@ static inline bool node_is(const struct node *n, enum op_id id)
     return n->op->id == id;
 }
 
+/* May this node's output go through fused activations and one residual Add (prim.h)? */
+bool node_takes_post(const struct node *n);
+/* The other operand of an Add that could be fused behind the node writing `v`, or NULL. */
+const struct value *node_residual(const struct node *n, const struct value *v);
+
 /* The weight input of a quantizable node, or -1: a constant weight of a WEIGHT_ row. */
 int node_weight(const struct node *n);
 /* Its bias input or -1 (a row may have one that this node leaves out: then the index where it goes). */
@@ -95,7 +100,8 @@ struct call {
     const bool *last; /* in[i] is not read after this call; NULL = none */
     int npost;        /* fused activations and one residual addition, applied to out[0] in order */
     const struct node **post;
-    const struct tensor *residual; /* the other operand of a fused Add; NULL if none */
+    const struct tensor *residual; /* the other operand of a fused Add; NULL if none; it is in[nin] to
+                                    * call_out_over and `last` */
     void **state;     /* this worker's scratch for this step, kept between calls; … */
     void (**state_free)(void *); /* … released with this */
     struct packs *packs;         /* prepared weights shared by all workers (op/pack.h) */
@@ -145,8 +151,8 @@ bool call_has(const struct call *c, int i);
 bool call_has_data(const struct call *c, int i);
 /* An axis in -rank … rank-1 as 0 … rank-1, or -1 with an error. */
 int call_axis(struct call *c, int64_t axis, int rank);
-/* Applies fused activations to n floats in place: the plain path of kernels that oneDNN does not do. */
-void call_post_plain(struct call *c, struct tensor *y);
+/* Puts a fused residual into `out` before a primitive adds to it (its shape must be the output's). */
+int call_residual(struct call *c, void *out, const struct shape *shape);
 
 /* Runs row `op`'s function on shapes alone: dtypes, ranks and dims of the outputs, and the contents
  * of small integer outputs where the inputs' are known. Used by import; see op/infer.c. */

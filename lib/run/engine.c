@@ -1,0 +1,247 @@
+/* engine.c: from a model to schedules: what is fused, and when each value is read last.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "op/op.h"
+#include "op/pack.h"
+#include "run/engine.h"
+
+struct compile {
+    struct engine *g;
+    int *uses;
+    int *position; /* by value id: index of the node that computes it in its graph, -1 for inputs */
+    bool *fused;   /* by node id: runs as part of another step */
+};
+
+static void count_graphs(struct graph *g, void *ctx)
+{
+    (void)g;
+    ++*(int *)ctx;
+}
+
+static bool is_output(const struct graph *g, const struct value *v)
+{
+    for (int i = 0; i < g->nout; i++)
+        if (g->out[i] == v)
+            return true;
+    return false;
+}
+
+/* The one node of graph g that reads v as a plain input, or NULL if v must be kept as itself. */
+static const struct node *only_reader(const struct compile *c, const struct graph *g, int from, const struct value *v)
+{
+    if (c->uses[v->id] != 1 || is_output(g, v) || (c->g->keep != NULL && c->g->keep[v->id]))
+        return NULL;
+    for (int i = from; i < g->nnodes; i++)
+        for (int k = 0; k < g->nodes[i]->nin; k++)
+            if (g->nodes[i]->in[k] == v)
+                return g->nodes[i];
+    return NULL; /* read inside a subgraph */
+}
+
+static void fuse(struct compile *c, const struct graph *g, int at, struct step *s)
+{
+    const struct value *v = s->node->out[0];
+    const struct node *post[16];
+
+    while (s->npost < 16 && node_takes_post(s->node)) {
+        const struct node *u = only_reader(c, g, at + 1, v);
+        const struct value *other;
+        struct act a;
+
+        if (u == NULL)
+            break;
+        if (u->op->act != NULL && u->in[0] == v && u->op->act(u, c->g->model, &a)) {
+            /* an activation */
+        } else if (s->residual == NULL && (other = node_residual(u, v)) != NULL &&
+                   c->position[other->id] < at && v->dtype == DT_F32) {
+            s->residual = other;
+        } else {
+            break;
+        }
+        post[s->npost++] = u;
+        c->fused[u->id] = true;
+        v = u->out[0];
+    }
+    s->post = arena_copy(&c->g->arena, post, (size_t)s->npost * sizeof *post);
+    s->out = arena_copy(&c->g->arena, s->node->out, (size_t)s->node->nout * sizeof *s->out);
+    s->out[0] = (struct value *)v;
+}
+
+/* Notes that v is read here; true if this is the last read (seen backwards). */
+static bool read_last(bool *alive, const struct value *v)
+{
+    bool last = v != NULL && !alive[v->id];
+
+    if (v != NULL)
+        alive[v->id] = true;
+    return last;
+}
+
+struct reads {
+    bool *alive;
+    struct step *s;
+    const struct engine *g;
+};
+
+static void release_after(struct step *s, struct engine *g, const struct value *v)
+{
+    int *grown = arena_alloc(&g->arena, (size_t)(s->nrelease + 1) * sizeof *grown);
+
+    if (s->nrelease > 0)
+        memcpy(grown, s->release, (size_t)s->nrelease * sizeof *grown);
+    grown[s->nrelease++] = v->id;
+    s->release = grown;
+}
+
+static void subgraph_reads(struct graph *sub, void *ctx)
+{
+    struct reads *r = ctx;
+
+    for (int i = 0; i < sub->nnodes; i++)
+        for (int k = 0; k < sub->nodes[i]->nin; k++)
+            if (read_last(r->alive, sub->nodes[i]->in[k]))
+                release_after(r->s, (struct engine *)r->g, sub->nodes[i]->in[k]);
+    for (int i = 0; i < sub->nout; i++)
+        if (read_last(r->alive, sub->out[i]))
+            release_after(r->s, (struct engine *)r->g, sub->out[i]);
+}
+
+/* Walks the schedule backwards. In a subgraph, what comes from outside is never released. */
+static void lifetimes(struct compile *c, struct schedule *sc, bool inner)
+{
+    struct engine *g = c->g;
+    bool *alive = NEW_ARRAY(bool, (size_t)g->model->nvalues);
+
+    if (inner) {
+        memset(alive, 1, (size_t)g->model->nvalues);
+        for (int i = 0; i < sc->nsteps; i++)
+            for (int o = 0; o < sc->steps[i].node->nout; o++)
+                if (sc->steps[i].out[o] != NULL)
+                    alive[sc->steps[i].out[o]->id] = false;
+        for (int i = 0; i < sc->graph->nin; i++)
+            alive[sc->graph->in[i]->id] = false;
+    }
+    for (int i = 0; i < sc->graph->nout; i++)
+        alive[sc->graph->out[i]->id] = true;
+    for (int i = sc->nsteps - 1; i >= 0; i--) {
+        struct step *s = &sc->steps[i];
+        const struct node *n = s->node;
+        struct reads r = { alive, s, g };
+
+        s->last = arena_alloc(&g->arena, (size_t)(n->nin + 1) * sizeof *s->last);
+        for (int o = 0; o < n->nout; o++)
+            if (s->out[o] != NULL && !alive[s->out[o]->id])
+                release_after(s, g, s->out[o]);
+        for (int a = 0; a < n->nattrs; a++)
+            if (n->attrs[a].type == ATTR_GRAPH)
+                graph_each(n->attrs[a].graph, subgraph_reads, &r);
+        for (int k = 0; k < n->nin; k++)
+            if (read_last(alive, n->in[k])) {
+                s->last[k] = true;
+                release_after(s, g, n->in[k]);
+            }
+        if (read_last(alive, s->residual)) {
+            s->last[n->nin] = true;
+            release_after(s, g, s->residual);
+        }
+    }
+    free(alive);
+}
+
+static void schedule_graph(struct graph *graph, void *ctx)
+{
+    struct compile *c = ctx;
+    struct engine *g = c->g;
+    struct schedule *sc = &g->schedules[g->nschedules++];
+
+    sc->graph = graph;
+    sc->steps = arena_alloc(&g->arena, (size_t)graph->nnodes * sizeof *sc->steps);
+    for (int i = 0; i < graph->nnodes; i++)
+        for (int o = 0; o < graph->nodes[i]->nout; o++)
+            if (graph->nodes[i]->out[o] != NULL)
+                c->position[graph->nodes[i]->out[o]->id] = i;
+    for (int i = 0; i < graph->nnodes; i++) {
+        struct step *s = &sc->steps[sc->nsteps];
+
+        if (c->fused[graph->nodes[i]->id])
+            continue;
+        *s = (struct step){ .node = graph->nodes[i], .index = g->nsteps++ };
+        sc->nsteps++;
+        fuse(c, graph, i, s);
+    }
+    lifetimes(c, sc, graph != g->model->graph);
+}
+
+/* Constants as the kernels read them: float16 weights of float32 values are widened here, folded
+ * factors applied, unless the only reader prepares the weight itself. */
+static void constants_load(struct engine *g)
+{
+    const struct model *m = g->model;
+
+    g->constants = arena_alloc(&g->arena, (size_t)m->nvalues * sizeof *g->constants);
+    for (int i = 0; i < m->nvalues; i++) {
+        const struct value *v = m->values[i];
+        struct tensor *t = &g->constants[i];
+
+        if (v->constant == NULL)
+            continue;
+        *t = constant_view(m, v);
+        t->dtype = v->dtype;
+        if (v->constant->factor != NULL || v->constant->stored != v->dtype)
+            t->data = NULL;
+    }
+    for (int s = 0; s < g->nschedules; s++)
+        for (int i = 0; i < g->schedules[s].nsteps; i++) {
+            const struct node *n = g->schedules[s].steps[i].node;
+
+            for (int k = 0; k < n->nin; k++) {
+                struct tensor *t = n->in[k] == NULL ? NULL : &g->constants[n->in[k]->id];
+
+                if (t == NULL || n->in[k]->constant == NULL || t->data != NULL || k == node_weight(n))
+                    continue;
+                t->data = arena_alloc(&g->arena, (size_t)shape_count(&t->shape) * sizeof(float));
+                constant_f32(m, n->in[k], t->data);
+            }
+        }
+}
+
+struct engine *engine_new(const struct model *m, const bool *keep)
+{
+    struct engine *g = NEW(struct engine);
+    struct compile c = { .g = g, .uses = model_uses(m) };
+    int ngraphs = 0;
+
+    g->model = m;
+    g->keep = keep;
+    g->packs = packs_new();
+    graph_each(m->graph, count_graphs, &ngraphs);
+    g->schedules = arena_alloc(&g->arena, (size_t)ngraphs * sizeof *g->schedules);
+    c.position = mem_alloc((size_t)m->nvalues * sizeof *c.position);
+    memset(c.position, -1, (size_t)m->nvalues * sizeof *c.position);
+    c.fused = NEW_ARRAY(bool, (size_t)m->nnodes);
+    graph_each(m->graph, schedule_graph, &c);
+    constants_load(g);
+    free(c.uses);
+    free(c.position);
+    free(c.fused);
+    return g;
+}
+
+void engine_free(struct engine *g)
+{
+    if (g == NULL)
+        return;
+    packs_free(g->packs);
+    arena_release(&g->arena);
+    free(g);
+}
+
+const struct schedule *engine_schedule(const struct engine *g, const struct graph *graph)
+{
+    for (int i = 0; i < g->nschedules; i++)
+        if (g->schedules[i].graph == graph)
+            return &g->schedules[i];
+    return NULL;
+}

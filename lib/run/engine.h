@@ -1,0 +1,74 @@
+/* engine.h: a model made ready to run, shared by workers, and the workers that run samples.
+ *
+ * Parallelism is over samples: each worker is one thread with its own activations and primitives,
+ * oneDNN runs single-threaded inside it, and a sample's numbers do not depend on how many workers
+ * there are (DESIGN.md 4).
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUN_ENGINE_H
+#define RUN_ENGINE_H
+
+#include "ir/ir.h"
+
+/* One operator with what was fused behind it. */
+struct step {
+    const struct node *node;
+    int index; /* over all graphs: where a worker keeps this step's state */
+    int npost;
+    const struct node **post;
+    const struct value *residual; /* the other operand of a fused Add */
+    struct value **out;           /* node->out, but out[0] is the last fused node's */
+    bool *last;                   /* [nin + 1]: input (or the residual) is not read afterwards */
+    int nrelease;
+    int *release; /* value ids that are done after this step */
+};
+
+struct schedule {
+    const struct graph *graph;
+    int nsteps;
+    struct step *steps;
+};
+
+struct engine {
+    const struct model *model;
+    struct arena arena;
+    int nschedules, nsteps; /* schedules[0] is the main graph's */
+    struct schedule *schedules;
+    struct tensor *constants; /* by value id; data NULL where the value is not constant */
+    struct packs *packs;
+    const bool *keep;
+};
+
+/* `keep`, by value id or NULL: values that must appear as themselves because they are observed;
+ * nothing is fused across them. Borrowed until engine_free. */
+struct engine *engine_new(const struct model *m, const bool *keep);
+void engine_free(struct engine *g);
+const struct schedule *engine_schedule(const struct engine *g, const struct graph *graph);
+
+struct worker;
+struct worker *worker_new(const struct engine *g); /* call from the thread that runs it */
+void worker_free(struct worker *w);
+
+/* What worker_run tells about every kept value, in the order they are computed; the tensor may be
+ * channels-last and is only valid during the call. Returns 0, or -1 with the error set. */
+typedef int worker_seen(void *ctx, const struct value *v, const struct tensor *t, struct err *e);
+
+/* Runs the model once. in[i] is graph input i, row-major, borrowed for the call. */
+int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx, struct err *e);
+/* Graph output i of the last run, row-major; valid until the next run. */
+const struct tensor *worker_output(struct worker *w, int i);
+
+/* Runs `jobs` workers over steps 0 … nsteps - 1; each takes the next one. job is called with the
+ * worker, in its thread. The first error by step number is the one reported. tick (may be NULL) is
+ * called in the calling thread's stead by whoever finished a step, one at a time. */
+struct job {
+    const struct engine *engine;
+    long first, end; /* steps */
+    int workers;
+    int (*run)(struct worker *w, int worker, long step, void *ctx, struct err *e);
+    void (*tick)(long done, long total, void *ctx);
+    void *ctx;
+};
+int job_run(const struct job *j, struct err *e);
+int job_cores(void); /* the default number of workers: processors this process may use */
+
+#endif
