@@ -1,0 +1,47 @@
+/* softmax.c: Softmax and LogSoftmax along one axis (ONNX Softmax-13; older opsets' flattening
+ * semantics become Reshape around it on import).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "op/op.h"
+
+int op_softmax(struct call *c)
+{
+    const struct tensor *x = c->in[0];
+    bool logs = node_is(c->node, OP_LOGSOFTMAX);
+    int axis = call_axis(c, attr_int(c->node, "axis", -1), x->shape.rank);
+    int64_t outer = 1, inner = 1, n;
+    const float *from;
+    float *y;
+
+    if (axis < 0)
+        return -1;
+    if (x->dtype != DT_F32)
+        return call_fail(c, "%s: unsupported", dtype_name(x->dtype));
+    y = call_out(c, 0, DT_F32, &x->shape, false);
+    if (y == NULL)
+        return call_end(c);
+    for (int i = 0; i < x->shape.rank; i++) {
+        outer *= i < axis ? x->shape.dim[i] : 1;
+        inner *= i > axis ? x->shape.dim[i] : 1;
+    }
+    n = x->shape.dim[axis];
+    from = x->data;
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            const float *a = from + o * n * inner + i;
+            float *b = y + o * n * inner + i, top = -INFINITY, sum = 0;
+
+            for (int64_t k = 0; k < n; k++)
+                top = a[k * inner] > top ? a[k * inner] : top;
+            for (int64_t k = 0; k < n; k++) {
+                float v = expf(a[k * inner] - top);
+
+                b[k * inner] = logs ? a[k * inner] - top : v;
+                sum += v;
+            }
+            for (int64_t k = 0; k < n; k++)
+                b[k * inner] = logs ? b[k * inner] - logf(sum) : b[k * inner] / sum;
+        }
+    return 0;
+}
