@@ -167,7 +167,7 @@ int op_binary(struct call *c)
         return call_fail(c, "shapes %s and %s do not broadcast", shape_text(&a->shape, ta),
                          shape_text(&b->shape, tb));
     if (f == NULL || (a->dtype != b->dtype && id != OP_POW))
-        return call_fail(c, "%s and %s: unsupported", dtype_name(a->dtype), dtype_name(b->dtype));
+        return call_unsupported(c, "%s and %s", dtype_name(a->dtype), dtype_name(b->dtype));
     cl = walk_order(c, y.rank);
     over = compares(id) ? -1
            : shape_equal(&a->shape, &y) && a->cl == cl ? 0
@@ -180,7 +180,7 @@ int op_binary(struct call *c)
         float *wide;
 
         if (a->dtype != DT_F32)
-            return call_fail(c, "%s to the power of %s: unsupported", dtype_name(a->dtype), dtype_name(b->dtype));
+            return call_unsupported(c, "%s to the power of %s", dtype_name(a->dtype), dtype_name(b->dtype));
         wide = c->ops->scratch(c, n * sizeof *wide);
         dtype_to_f32(wide, b->data, b->dtype, n);
         exponent.dtype = DT_F32;
@@ -204,7 +204,7 @@ int op_minmax(struct call *c)
             return call_fail(c, "input %d does not fit the ones before", i);
     }
     if (f == NULL || (id == OP_MEAN && t != DT_F32))
-        return call_fail(c, "%s: unsupported", dtype_name(t));
+        return call_unsupported(c, "%s", dtype_name(t));
     if (call_out(c, 0, t, &y, walk_order(c, y.rank)) == NULL)
         return call_end(c);
     out = c->out[0];

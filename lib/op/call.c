@@ -108,6 +108,18 @@ int call_fail(struct call *c, const char *fmt, ...)
     return err_set(c->err, "%s", msg);
 }
 
+int call_unsupported(struct call *c, const char *fmt, ...)
+{
+    char msg[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof msg, fmt, ap);
+    va_end(ap);
+    c->failed = true;
+    return err_unsupported(c->err, "%s: unsupported", msg);
+}
+
 bool call_has(const struct call *c, int i)
 {
     return i < c->nin && c->in[i] != NULL;

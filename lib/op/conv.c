@@ -104,7 +104,7 @@ static int check(struct call *c, int64_t groups, bool transposed, int64_t *chann
     int64_t need;
 
     if (c->in[0]->dtype != DT_F32)
-        return call_fail(c, "%s input: unsupported", dtype_name(c->in[0]->dtype));
+        return call_unsupported(c, "%s input", dtype_name(c->in[0]->dtype));
     if (x->rank < 3 || x->rank > 5 || w->rank != x->rank)
         return call_fail(c, "input of rank %d and weight of rank %d", x->rank, w->rank);
     if (groups < 1 || w->dim[0] < 1 || w->dim[1] < 1 || w->dim[0] % groups != 0)
@@ -122,7 +122,7 @@ static int check(struct call *c, int64_t groups, bool transposed, int64_t *chann
 static int convolve(struct call *c, bool transposed)
 {
     const struct tensor *x = c->in[0];
-    int64_t groups = attr_int(c->node, "group", 1), channels;
+    int64_t groups = attr_int(c->node, "group", 1), channels = 0;
     struct conv *s = *c->state;
     struct window w;
     struct shape y = { .rank = x->shape.rank };

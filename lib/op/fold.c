@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "op/op.h"
+#include "op/pack.h"
 
 enum { FOLD_FREE = 1 << 20 }; /* results up to this many bytes are always folded */
 
-static const struct call_ops fold_ops = { call_arena_alloc, call_arena_view, call_arena_scratch, NULL };
+static const struct call_ops fold_ops = { call_arena_alloc, call_arena_view, call_arena_scratch, NULL, NULL, NULL };
 
 static bool constant_inputs(const struct node *n)
 {
@@ -48,7 +49,7 @@ static int fold_node(struct model *m, const struct node *n, struct err *e)
     void (*state_free)(void *) = NULL;
     struct call c = { .model = m, .node = n, .nin = n->nin, .nout = n->nout, .in = in, .out = out,
                       .infer = true, .state = &state, .state_free = &state_free, .ops = &fold_ops,
-                      .arena = &m->arena, .err = e };
+                      .packs = packs_new(), .arena = &m->arena, .err = e };
     size_t from = FOLD_FREE, to = 0;
     int rc;
 
@@ -64,14 +65,16 @@ static int fold_node(struct model *m, const struct node *n, struct err *e)
     for (int i = 0; rc == 0 && i < n->nout; i++)
         if (out[i] != NULL && shape_known(&outs[i].shape))
             to += tensor_size(&outs[i]);
-    if (rc == 0 && to > from)
-        return 0;
     c.infer = false;
-    rc = rc == 0 ? n->op->run(&c) : rc;
+    if (rc == 0 && to <= from)
+        rc = n->op->run(&c);
     if (state_free != NULL && state != NULL)
         state_free(state);
+    packs_free(c.packs);
     if (rc < 0)
         return err_at(e, "node %s: %s", n->name, n->op->name);
+    if (to > from)
+        return 0;
     for (int i = 0; i < n->nout; i++)
         if (out[i] != NULL)
             make_constant(m, n->out[i], &outs[i], weight_name(n, n->out[i]));

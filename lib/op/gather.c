@@ -109,7 +109,7 @@ int op_range(struct call *c)
     void *y;
 
     if (t != DT_F32 && t != DT_F64 && t != DT_I32 && t != DT_I64)
-        return call_fail(c, "%s: unsupported", dtype_name(t));
+        return call_unsupported(c, "%s", dtype_name(t));
     for (int i = 0; i < 3; i++)
         if (!call_has_data(c, i))
             return call_unknown(c, 0, t);

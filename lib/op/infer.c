@@ -35,7 +35,7 @@ static int infer_subgraph(struct call *c, const struct graph *g, const struct te
 }
 
 static const struct call_ops infer_ops = { call_arena_alloc, call_arena_view, call_arena_scratch,
-                                           infer_subgraph };
+                                           infer_subgraph, NULL, NULL };
 
 /* May the kernel compute here: all inputs known by value, small, and integers at heart? */
 static bool by_value(const struct node *n, const struct tensor **in)

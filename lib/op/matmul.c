@@ -115,7 +115,7 @@ int op_matmul(struct call *c)
     if (a.rank < 1 || b.rank < 1)
         return call_fail(c, "a scalar operand");
     if (c->in[0]->dtype != DT_F32 || c->in[1]->dtype != DT_F32)
-        return call_fail(c, "%s operands: unsupported", dtype_name(c->in[0]->dtype));
+        return call_unsupported(c, "%s operands", dtype_name(c->in[0]->dtype));
     if (row)
         a = widen(&a, 2);
     if (col)
@@ -208,7 +208,7 @@ int op_gemm(struct call *c)
     float *out;
 
     if (c->in[0]->dtype != DT_F32 || c->in[1]->dtype != DT_F32)
-        return call_fail(c, "%s operands: unsupported", dtype_name(c->in[0]->dtype));
+        return call_unsupported(c, "%s operands", dtype_name(c->in[0]->dtype));
     if (a->rank != 2 || b->rank != 2)
         return call_fail(c, "operands of rank %d and %d, both must be matrices", a->rank, b->rank);
     k = a->dim[ta ? 0 : 1];

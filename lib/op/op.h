@@ -123,6 +123,9 @@ struct call_ops {
     /* Runs a subgraph whose inputs are given; results go to out[0 … n-1]. */
     int (*subgraph)(struct call *c, const struct graph *g, const struct tensor *const *in, int nin,
                     struct tensor *const *out, int nout);
+    /* One more and one less reference to what a subgraph returned. */
+    void (*hold)(struct call *c, const struct tensor *t);
+    void (*drop)(struct call *c, struct tensor *t);
 };
 
 /* Allocation in c->arena, without subgraphs: for import, where results stay. */
@@ -143,6 +146,8 @@ int call_unknown(struct call *c, int i, enum dtype dtype);
 int call_end(const struct call *c);
 /* An error of this call: the node and operator are named by the caller. */
 int call_fail(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what is valid but not supported (exit status 3). */
+int call_unsupported(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The integers (or floats, truncated) of small input i. false where the input is absent or, while
  * inferring, not known; *n is set to -1 for "absent". */
 bool call_ints(struct call *c, int i, int64_t *out, int max, int *n);

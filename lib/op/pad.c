@@ -66,7 +66,7 @@ static int read_mode(struct call *c, enum mode *mode)
             *mode = (enum mode)i;
             return 0;
         }
-    return call_fail(c, "mode %s: unsupported", s);
+    return call_unsupported(c, "mode %s", s);
 }
 
 int op_pad(struct call *c)

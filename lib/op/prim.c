@@ -193,7 +193,7 @@ const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memor
         dnnl_memory_desc_equal(user, want))
         return c->model->data[v->constant->datum].p;
     if (v->constant == NULL) {
-        call_fail(c, "a weight that is computed while running: unsupported");
+        call_unsupported(c, "a weight that is computed while running");
         return NULL;
     }
     return pack_get(c->packs, c->node, i, want, sizeof *want, reorder_weights, &r);

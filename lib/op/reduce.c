@@ -158,7 +158,7 @@ int op_reduce(struct call *c)
     if (noop)
         return call_view(c, 0, 0, x->dtype, &x->shape, x->cl);
     if (x->dtype != DT_F32 && x->dtype != DT_F64 && x->dtype != DT_I32 && x->dtype != DT_I64)
-        return call_fail(c, "%s: unsupported", dtype_name(x->dtype));
+        return call_unsupported(c, "%s", dtype_name(x->dtype));
     strides_of(x, strides);
     for (int i = 0; i < x->shape.rank; i++) {
         if (gone[i]) {

@@ -168,7 +168,7 @@ int op_cast(struct call *c)
     if (to == x->dtype)
         return call_view(c, 0, 0, to, &x->shape, x->cl);
     if (dtype_size(to) == 0 || dtype_size(to) > 8 || to == DT_C64)
-        return call_fail(c, "to %s: unsupported", dtype_name(to));
+        return call_unsupported(c, "to %s", dtype_name(to));
     y = call_out(c, 0, to, &x->shape, x->cl);
     if (y != NULL)
         cast(y, to, x, (size_t)shape_count(&x->shape));

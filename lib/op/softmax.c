@@ -17,7 +17,7 @@ int op_softmax(struct call *c)
     if (axis < 0)
         return -1;
     if (x->dtype != DT_F32)
-        return call_fail(c, "%s: unsupported", dtype_name(x->dtype));
+        return call_unsupported(c, "%s", dtype_name(x->dtype));
     y = call_out(c, 0, DT_F32, &x->shape, false);
     if (y == NULL)
         return call_end(c);

@@ -95,7 +95,7 @@ static int unary_f32(struct call *c, float *y, const float *x, size_t n)
     case OP_SIGN:
         EACH((float)((v > 0) - (v < 0)));
     default:
-        return call_fail(c, "float32: unsupported");
+        return call_unsupported(c, "float32");
     }
     return 0;
 }
@@ -117,7 +117,7 @@ static int unary_i64(struct call *c, int64_t *y, const int64_t *x, size_t n)
             y[i] = x[i] > 0 ? x[i] : 0;
             break;
         default:
-            return call_fail(c, "int64: unsupported");
+            return call_unsupported(c, "int64");
         }
     return 0;
 }
@@ -145,7 +145,7 @@ int op_unary(struct call *c)
         return unary_f32(c, y, x->data, n);
     if (x->dtype == DT_I64)
         return unary_i64(c, y, x->data, n);
-    return call_fail(c, "%s: unsupported", dtype_name(x->dtype));
+    return call_unsupported(c, "%s", dtype_name(x->dtype));
 }
 
 int op_clip(struct call *c)
@@ -181,5 +181,5 @@ int op_clip(struct call *c)
         }
         return 0;
     }
-    return call_fail(c, "%s: unsupported", dtype_name(x->dtype));
+    return call_unsupported(c, "%s", dtype_name(x->dtype));
 }

@@ -125,7 +125,21 @@ static int subgraph(struct call *c, const struct graph *g, const struct tensor *
     return 0;
 }
 
-static const struct call_ops run_ops = { alloc, view, scratch, subgraph };
+static void hold(struct call *c, const struct tensor *t)
+{
+    (void)c;
+    if (t->block != NULL)
+        block_ref(t->block);
+}
+
+static void drop(struct call *c, struct tensor *t)
+{
+    (void)c;
+    block_unref(t->block);
+    *t = (struct tensor){ 0 };
+}
+
+static const struct call_ops run_ops = { alloc, view, scratch, subgraph, hold, drop };
 
 static void convert(struct frame *f, int i, bool cl)
 {
