@@ -16,7 +16,7 @@ comma := ,
 CC     ?= cc
 OPT    ?= -O2
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-          -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wcast-align
+          -Wwrite-strings -Wformat=2 -Wundef -Wcast-align
 CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -Ilib -I$(B)/proto -fopenmp -pthread -MMD -MP -g $(OPT) $(WARN) \
           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 # Kernels: loops that vectorize; never -ffast-math, results must not depend on the compiler's mood.

@@ -34,6 +34,18 @@ int node_bias(const struct node *n)
     return n->op->weight == WEIGHT_NONE || n->op->weight == WEIGHT_MATMUL ? -1 : 2;
 }
 
+int node_channel_axis(const struct node *n)
+{
+    switch (n->op->weight) {
+    case WEIGHT_GEMM:
+        return attr_int(n, "transA", 0) ? 0 : 1;
+    case WEIGHT_MATMUL:
+        return -1;
+    default:
+        return 1;
+    }
+}
+
 struct weight_view node_weight_view(const struct node *n)
 {
     const struct shape *s = &n->in[1]->shape;

@@ -1,0 +1,370 @@
+/* observed.c: see observed.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "observe/observed.h"
+#include "observed.pb-c.h"
+
+fixed fixed_of(double v)
+{
+    double most = ldexp(1, 78);
+
+    v = v > most ? most : v < -most ? -most : v;
+    return (fixed)rint(ldexp(v, 48));
+}
+
+double fixed_value(fixed v)
+{
+    return ldexp((double)v, -48);
+}
+
+void stats_release(struct tensor_stats *s)
+{
+    hist_release(&s->hist);
+    free(s->channels.sum);
+    free(s->channels.min);
+    free(s->channels.max);
+    s->channels = (struct channels){ 0 };
+}
+
+void observed_release(struct observed *o)
+{
+    for (int i = 0; i < o->n; i++)
+        stats_release(&o->tensors[i]);
+    free(o->tensors);
+    free(o->ranges);
+    arena_release(&o->arena);
+    *o = (struct observed){ 0 };
+}
+
+static void channels_merge(struct channels *into, const struct channels *from)
+{
+    if (from->n == 0)
+        return;
+    if (into->n == 0) {
+        size_t n = (size_t)from->n;
+
+        *into = *from;
+        into->sum = memcpy(mem_alloc(n * sizeof(fixed)), from->sum, n * sizeof(fixed));
+        into->min = memcpy(mem_alloc(n * sizeof(float)), from->min, n * sizeof(float));
+        into->max = memcpy(mem_alloc(n * sizeof(float)), from->max, n * sizeof(float));
+        return;
+    }
+    into->count += from->count;
+    for (int64_t c = 0; c < into->n; c++) {
+        into->sum[c] += from->sum[c];
+        into->min[c] = from->min[c] < into->min[c] ? from->min[c] : into->min[c];
+        into->max[c] = from->max[c] > into->max[c] ? from->max[c] : into->max[c];
+    }
+}
+
+void stats_merge(struct tensor_stats *into, const struct tensor_stats *from)
+{
+    if (from->samples > 0 && from->count > 0) {
+        bool first = into->count == 0;
+
+        if (first || from->min < into->min || (from->min == into->min && from->min_step < into->min_step)) {
+            into->min = from->min;
+            into->min_step = from->min_step;
+        }
+        if (first || from->max > into->max || (from->max == into->max && from->max_step < into->max_step)) {
+            into->max = from->max;
+            into->max_step = from->max_step;
+        }
+    }
+    into->samples += from->samples;
+    into->count += from->count;
+    into->zeros += from->zeros;
+    into->sum_min += from->sum_min;
+    into->sum_max += from->sum_max;
+    hist_merge(&into->hist, &from->hist);
+    channels_merge(&into->channels, &from->channels);
+}
+
+const struct tensor_stats *observed_find(const struct observed *o, const char *name)
+{
+    int lo = 0, hi = o->n;
+
+    while (lo < hi) {
+        int mid = (lo + hi) / 2, order = strcmp(o->tensors[mid].name, name);
+
+        if (order == 0)
+            return &o->tensors[mid];
+        if (order < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+uint64_t observed_steps_done(const struct observed *o)
+{
+    uint64_t done = 0;
+
+    for (int i = 0; i < o->nranges; i++)
+        done += o->ranges[i].end - o->ranges[i].first;
+    return done;
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const struct step_range *x = a, *y = b;
+
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static int ranges_merge(struct observed *into, const struct observed *from, struct err *e)
+{
+    int n = into->nranges + from->nranges, kept = 0;
+    struct step_range *r = NEW_ARRAY(struct step_range, (size_t)n);
+
+    for (int i = 0; i < n; i++)
+        r[i] = i < into->nranges ? into->ranges[i] : from->ranges[i - into->nranges];
+    qsort(r, (size_t)n, sizeof *r, by_first);
+    for (int i = 0; i < n; i++) {
+        if (kept > 0 && r[i].first < r[kept - 1].end) {
+            err_set(e, "steps %llu to %llu were observed twice: a shard is given twice",
+                    (unsigned long long)r[i].first,
+                    (unsigned long long)(r[kept - 1].end < r[i].end ? r[kept - 1].end : r[i].end) - 1);
+            free(r);
+            return -1;
+        }
+        if (kept > 0 && r[i].first == r[kept - 1].end)
+            r[kept - 1].end = r[i].end;
+        else
+            r[kept++] = r[i];
+    }
+    free(into->ranges);
+    into->ranges = r;
+    into->nranges = kept;
+    return 0;
+}
+
+static int compatible(const struct observed *a, const struct observed *b, struct err *e)
+{
+    if (strcmp(a->model, b->model) != 0)
+        return err_set(e, "observed on model %s, the ones before on model %s", b->model, a->model);
+    if (a->steps != b->steps)
+        return err_set(e, "of a calibration set of %llu steps, the ones before of %llu",
+                       (unsigned long long)b->steps, (unsigned long long)a->steps);
+    if (a->all != b->all)
+        return err_set(e, "observed %s --all, the ones before %s", b->all ? "with" : "without",
+                       a->all ? "with" : "without");
+    for (int i = 0; i < b->n; i++) {
+        const struct tensor_stats *t = observed_find(a, b->tensors[i].name);
+
+        if (t != NULL && t->channels.n > 0 && b->tensors[i].channels.n > 0 &&
+            (t->channels.n != b->tensors[i].channels.n || t->channels.axis != b->tensors[i].channels.axis))
+            return err_set(e, "tensor %s has %lld channels, before %lld", t->name,
+                           (long long)b->tensors[i].channels.n, (long long)t->channels.n);
+    }
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct tensor_stats *)a)->name, ((const struct tensor_stats *)b)->name);
+}
+
+int observed_merge(struct observed *into, const struct observed *from, struct err *e)
+{
+    int known = into->n;
+
+    if (into->model[0] == '\0') { /* the first one */
+        memcpy(into->model, from->model, sizeof into->model);
+        memcpy(into->isa, from->isa, sizeof into->isa);
+        into->steps = from->steps;
+        into->all = from->all;
+    }
+    if (compatible(into, from, e) < 0 || ranges_merge(into, from, e) < 0)
+        return -1;
+    if (strcmp(into->isa, from->isa) != 0) {
+        warn("shards of CPUs with %s and with %s: the last bits of their numbers differ", into->isa, from->isa);
+        snprintf(into->isa, sizeof into->isa, "mixed");
+    }
+    into->tensors = mem_resize(into->tensors, (size_t)(into->n + from->n), sizeof *into->tensors);
+    for (int i = 0; i < from->n; i++) {
+        struct observed view = { .n = known, .tensors = into->tensors };
+        struct tensor_stats *t = (struct tensor_stats *)observed_find(&view, from->tensors[i].name);
+
+        if (t == NULL) {
+            t = &into->tensors[into->n++];
+            *t = (struct tensor_stats){ .name = arena_strdup(&into->arena, from->tensors[i].name) };
+        }
+        stats_merge(t, &from->tensors[i]);
+    }
+    qsort(into->tensors, (size_t)into->n, sizeof *into->tensors, by_name);
+    return 0;
+}
+
+static ProtobufCBinaryData bytes(const void *p, size_t size)
+{
+    return (ProtobufCBinaryData){ size, (uint8_t *)p };
+}
+
+static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *out, Dopt__Observed__Channels *ch,
+                        struct buf *hist)
+{
+    dopt__observed__tensor__init(out);
+    out->name = (char *)t->name;
+    out->samples = t->samples;
+    out->count = t->count;
+    out->zeros = t->zeros;
+    out->min = t->min;
+    out->max = t->max;
+    out->min_step = t->min_step;
+    out->max_step = t->max_step;
+    out->sum_min = bytes(&t->sum_min, sizeof t->sum_min);
+    out->sum_max = bytes(&t->sum_max, sizeof t->sum_max);
+    if (t->hist.n > 0)
+        hist_pack(&t->hist, hist);
+    out->histogram = bytes(hist->data, hist->size);
+    if (t->channels.n == 0)
+        return;
+    dopt__observed__channels__init(ch);
+    ch->axis = t->channels.axis;
+    ch->count = t->channels.count;
+    ch->sum = bytes(t->channels.sum, (size_t)t->channels.n * sizeof(fixed));
+    ch->min = bytes(t->channels.min, (size_t)t->channels.n * sizeof(float));
+    ch->max = bytes(t->channels.max, (size_t)t->channels.n * sizeof(float));
+    out->channels = ch;
+}
+
+void observed_pack(const struct observed *o, struct buf *out)
+{
+    size_t n = (size_t)o->n, nr = (size_t)o->nranges, size;
+    Dopt__Observed__Observed msg = DOPT__OBSERVED__OBSERVED__INIT;
+    Dopt__Observed__Tensor *t = NEW_ARRAY(Dopt__Observed__Tensor, n), **pt = NEW_ARRAY(Dopt__Observed__Tensor *, n);
+    Dopt__Observed__Channels *ch = NEW_ARRAY(Dopt__Observed__Channels, n);
+    Dopt__Observed__Range *r = NEW_ARRAY(Dopt__Observed__Range, nr), **pr = NEW_ARRAY(Dopt__Observed__Range *, nr);
+    struct buf *hist = NEW_ARRAY(struct buf, n);
+    uint8_t *packed;
+
+    for (size_t i = 0; i < n; i++) {
+        pack_tensor(&o->tensors[i], &t[i], &ch[i], &hist[i]);
+        pt[i] = &t[i];
+    }
+    for (size_t i = 0; i < nr; i++) {
+        dopt__observed__range__init(&r[i]);
+        r[i].first = o->ranges[i].first;
+        r[i].end = o->ranges[i].end;
+        pr[i] = &r[i];
+    }
+    msg.model = (char *)o->model;
+    msg.isa = (char *)o->isa;
+    msg.steps = o->steps;
+    msg.all = o->all;
+    msg.n_range = nr;
+    msg.range = pr;
+    msg.n_tensor = n;
+    msg.tensor = pt;
+    size = dopt__observed__observed__get_packed_size(&msg);
+    packed = mem_alloc(size);
+    dopt__observed__observed__pack(&msg, packed);
+    buf_put(out, packed, size);
+    free(packed);
+    for (size_t i = 0; i < n; i++)
+        buf_release(&hist[i]);
+    free(hist);
+    free(t);
+    free(pt);
+    free(ch);
+    free(r);
+    free(pr);
+}
+
+static int unpack_channels(struct channels *c, const Dopt__Observed__Channels *m, struct err *e)
+{
+    size_t n = m->min.len / sizeof(float);
+
+    if (m->min.len != n * sizeof(float) || m->max.len != n * sizeof(float) || m->sum.len != n * sizeof(fixed))
+        return err_set(e, "channel statistics are damaged");
+    *c = (struct channels){ m->axis, (int64_t)n, m->count, mem_alloc(m->sum.len), mem_alloc(m->min.len),
+                            mem_alloc(m->max.len) };
+    if (n > 0) {
+        memcpy(c->sum, m->sum.data, m->sum.len);
+        memcpy(c->min, m->min.data, m->min.len);
+        memcpy(c->max, m->max.data, m->max.len);
+    }
+    return 0;
+}
+
+static int unpack_tensor(struct observed *o, const Dopt__Observed__Tensor *m, struct err *e)
+{
+    struct tensor_stats *t = &o->tensors[o->n];
+
+    *t = (struct tensor_stats){ .name = arena_strdup(&o->arena, m->name), .samples = m->samples,
+                                .count = m->count, .zeros = m->zeros, .min = m->min, .max = m->max,
+                                .min_step = m->min_step, .max_step = m->max_step };
+    if (o->n > 0 && strcmp(o->tensors[o->n - 1].name, t->name) >= 0)
+        return err_set(e, "tensors are not in order");
+    o->n++;
+    if (m->sum_min.len != sizeof(fixed) || m->sum_max.len != sizeof(fixed))
+        return err_at(e, "tensor %s", t->name), err_set(e, "sums are damaged");
+    memcpy(&t->sum_min, m->sum_min.data, sizeof(fixed));
+    memcpy(&t->sum_max, m->sum_max.data, sizeof(fixed));
+    if (m->histogram.len > 0 && hist_unpack(&t->hist, m->histogram.data, m->histogram.len, e) < 0)
+        return err_at(e, "tensor %s", t->name);
+    if (m->channels != NULL && unpack_channels(&t->channels, m->channels, e) < 0)
+        return err_at(e, "tensor %s", t->name);
+    return 0;
+}
+
+int observed_unpack(struct observed *o, const void *p, size_t size, struct err *e)
+{
+    Dopt__Observed__Observed *m = dopt__observed__observed__unpack(NULL, size, p);
+    int rc = -1;
+
+    *o = (struct observed){ 0 };
+    if (m == NULL || strlen(m->model) >= sizeof o->model || strlen(m->isa) >= sizeof o->isa) {
+        err_set(e, "OBSERVED section is damaged");
+        goto out;
+    }
+    strcpy(o->model, m->model);
+    strcpy(o->isa, m->isa);
+    o->steps = m->steps;
+    o->all = m->all;
+    o->ranges = NEW_ARRAY(struct step_range, m->n_range);
+    for (size_t i = 0; i < m->n_range; i++) {
+        o->ranges[o->nranges++] = (struct step_range){ m->range[i]->first, m->range[i]->end };
+        if (m->range[i]->first >= m->range[i]->end || m->range[i]->end > m->steps) {
+            err_set(e, "OBSERVED section is damaged");
+            goto out;
+        }
+    }
+    o->tensors = NEW_ARRAY(struct tensor_stats, m->n_tensor);
+    for (size_t i = 0; i < m->n_tensor; i++)
+        if (unpack_tensor(o, m->tensor[i], e) < 0)
+            goto out;
+    rc = 0;
+out:
+    if (m != NULL)
+        dopt__observed__observed__free_unpacked(m, NULL);
+    if (rc < 0)
+        observed_release(o);
+    return rc;
+}
+
+void observed_print(const struct observed *o, FILE *f)
+{
+    fprintf(f, "observed model %s, %llu of %llu steps, %s%s\n", o->model,
+            (unsigned long long)observed_steps_done(o), (unsigned long long)o->steps, o->isa,
+            o->all ? ", all tensors" : "");
+    for (int i = 0; i < o->nranges; i++)
+        fprintf(f, "steps %llu %llu\n", (unsigned long long)o->ranges[i].first,
+                (unsigned long long)o->ranges[i].end);
+    for (int i = 0; i < o->n; i++) {
+        const struct tensor_stats *t = &o->tensors[i];
+
+        fprintf(f, "tensor %s: %llu steps, %llu values, %llu zeros, min %.9g at %llu, max %.9g at %llu, %zu bins",
+                t->name, (unsigned long long)t->samples, (unsigned long long)t->count,
+                (unsigned long long)t->zeros, (double)t->min, (unsigned long long)t->min_step,
+                (double)t->max, (unsigned long long)t->max_step, t->hist.n);
+        if (t->channels.n > 0)
+            fprintf(f, ", %lld channels on axis %d", (long long)t->channels.n, t->channels.axis);
+        fprintf(f, "\n");
+    }
+}
