@@ -1,0 +1,61 @@
+/* plan.h: the decisions of dopt-quant: a scale and zero point for every quantization point, int8
+ * weights and int32 biases for every quantized node (DESIGN.md 6), and their PLAN and QDATA sections.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef QUANT_PLAN_H
+#define QUANT_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* q = clamp(rint(x / scale) + zero_point, qmin, qmax); scale has 16 significant bits. */
+struct plan_tensor {
+    const char *name;
+    float scale;
+    int zero_point;
+    bool is_signed;      /* int8, else uint8 */
+    float min, max;      /* observed */
+    float low, high;     /* what the grid covers */
+    const char *how;     /* "minmax", "mse 0.91", … */
+    double clipped, sqnr; /* share of values outside the grid; dB on the observed values */
+};
+
+struct plan_node {
+    const char *name, *weight_name;
+    const char *input; /* the value it reads */
+    int tensor;        /* index of the plan_tensor that value has */
+    int nscales;       /* channels, or 1 */
+    const float *scales;
+    const int8_t *weight; /* in the weight's own order */
+    size_t nweights;
+    const int32_t *bias;  /* NULL if it has none; one a channel, in units of scale * scales[c] */
+    size_t nbias;
+};
+
+struct plan_float {
+    const char *name, *weight_name, *why;
+};
+
+struct plan {
+    struct arena arena;
+    char model[33], config[33];
+    const char *options; /* canonical text of what led to this plan */
+    int ntensors, nnodes, nfloats;
+    struct plan_tensor *tensors; /* by name */
+    struct plan_node *nodes;     /* in graph order */
+    struct plan_float *floats;
+};
+
+void plan_release(struct plan *p);
+void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata);
+/* Borrows qdata for the plan's life. */
+int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *qdata, size_t qdatasize,
+                struct err *e);
+const struct plan_tensor *plan_tensor(const struct plan *p, const char *name);
+const struct plan_node *plan_node(const struct plan *p, const char *name);
+void plan_print(const struct plan *p, FILE *f);
+
+#endif

@@ -1,0 +1,319 @@
+/* quant.c: see quant.h. Formulas: DESIGN.md 6; Jacob et al., "Quantization and training of neural
+ * networks for efficient integer-arithmetic-only inference", 2018.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "base/names.h"
+#include "op/points.h"
+#include "quant/quant.h"
+
+struct quantizer {
+    struct plan *p;
+    const struct model *m;
+    const struct observed *o;
+    const struct quant_options *q;
+    struct points points;
+    int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
+    int captensors, capnodes, capfloats;
+    int raised; /* channels whose weight scale was raised */
+    struct err *e;
+};
+
+static void choose_tensor(struct quantizer *z, const struct value *v)
+{
+    const struct tensor_stats *t = observed_find(z->o, v->name);
+    double signal, noise, clipped;
+    struct plan_tensor pt = { .name = arena_strdup(&z->p->arena, v->name) };
+    struct grid g;
+
+    z->tensor[v->id] = -1;
+    if (t == NULL || t->count == 0)
+        return;
+    g = range_choose(t, &z->q->range, &signal, &noise, &clipped);
+    pt.scale = g.scale;
+    pt.zero_point = g.zero_point;
+    pt.is_signed = z->q->range.is_signed;
+    pt.min = t->min;
+    pt.max = t->max;
+    pt.low = g.low;
+    pt.high = g.high;
+    pt.clipped = clipped;
+    pt.sqnr = noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+    pt.how = range_method_name(z->q->range.method);
+    if (t->min == 0 && t->max == 0) {
+        pt.how = "always 0";
+        warn("tensor %s is always 0 on this calibration set: its scale is 1", v->name);
+    }
+    GROW(z->p->tensors, z->p->ntensors, z->captensors);
+    z->tensor[v->id] = z->p->ntensors;
+    z->p->tensors[z->p->ntensors++] = pt;
+}
+
+static bool excluded(const struct quantizer *z, const struct node *n)
+{
+    const char *weight = n->in[node_weight(n)]->constant->name;
+
+    for (int i = 0; i < z->q->nexclude; i++)
+        if (strcmp(z->q->exclude[i], n->name) == 0 || strcmp(z->q->exclude[i], weight) == 0)
+            return true;
+    return false;
+}
+
+static void leave_float(struct quantizer *z, const struct node *n, const char *why)
+{
+    GROW(z->p->floats, z->p->nfloats, z->capfloats);
+    z->p->floats[z->p->nfloats++] = (struct plan_float){
+        arena_strdup(&z->p->arena, n->name),
+        arena_strdup(&z->p->arena, n->in[node_weight(n)]->constant->name), why
+    };
+}
+
+/* Largest magnitude of each channel (or of all). */
+static void channel_peaks(const float *w, int64_t n, const struct weight_view *v, bool per_tensor, float *peak)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t c = per_tensor ? 0 : weight_channel(v, i);
+        float a = fabsf(w[i]);
+
+        peak[c] = a > peak[c] ? a : peak[c];
+    }
+}
+
+/* s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias beside a weight
+ * of zeros inside int32. */
+static void weight_scales(struct quantizer *z, float *scales, int nscales, const float *bias, int64_t channels,
+                          float input_scale)
+{
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t k = nscales == 1 ? 0 : c;
+        double s = (double)scales[k] / 127, need = 1e-8;
+
+        if (bias != NULL && fabs((double)bias[c]) / ((double)input_scale * 2147483647.0) > need)
+            need = fabs((double)bias[c]) / ((double)input_scale * 2147483647.0);
+        if (s < need) {
+            s = need;
+            z->raised++;
+        }
+        if (nscales == 1)
+            scales[0] = (float)(s * 127); /* rounded below, once */
+        else
+            scales[k] = scale_round(s);
+    }
+    if (nscales == 1)
+        scales[0] = scale_round((double)scales[0] / 127);
+}
+
+static void quantize_weight(int8_t *q, const float *w, int64_t n, const struct weight_view *v, const float *scales,
+                            int nscales)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float r = rintf(w[i] / scales[nscales == 1 ? 0 : weight_channel(v, i)]);
+
+        q[i] = (int8_t)(r < -127 ? -127 : r > 127 ? 127 : r);
+    }
+}
+
+static void quantize_bias(int32_t *q, const float *b, int64_t n, const float *scales, int nscales, float input_scale)
+{
+    for (int64_t c = 0; c < n; c++) {
+        double r = rint((double)b[c] / ((double)input_scale * (double)scales[nscales == 1 ? 0 : c]));
+
+        q[c] = (int32_t)(r < -2147483647.0 ? -2147483647.0 : r > 2147483647.0 ? 2147483647.0 : r);
+    }
+}
+
+/* The bias as float32, one a channel (a scalar Gemm C is spread); NULL if there is none. false if it
+ * is not constant or has another shape: the node then keeps it as it is. */
+static bool read_bias(const struct quantizer *z, const struct node *n, int64_t channels, float **bias)
+{
+    int i = node_bias(n);
+    const struct value *b = i >= 0 && i < n->nin ? n->in[i] : NULL;
+    int64_t count = b == NULL ? 0 : shape_count(&b->shape);
+    float beta = n->op->weight == WEIGHT_GEMM ? attr_float(n, "beta", 1) : 1;
+
+    *bias = NULL;
+    if (b == NULL)
+        return true;
+    if (b->constant == NULL || (count != channels && count != 1))
+        return false;
+    *bias = mem_alloc((size_t)channels * sizeof **bias);
+    constant_f32(z->m, b, *bias);
+    for (int64_t c = channels - 1; c >= 0; c--)
+        (*bias)[c] = beta * (*bias)[count == 1 ? 0 : c];
+    return true;
+}
+
+static void quantize_node(struct quantizer *z, const struct node *n, int tensor)
+{
+    const struct value *w = n->in[node_weight(n)];
+    struct weight_view v = node_weight_view(n);
+    int64_t count = shape_count(&w->shape);
+    float input_scale = z->p->tensors[tensor].scale, *bias, *plain;
+    int nscales = z->q->per_tensor ? 1 : (int)v.channels;
+    float *scales = arena_alloc(&z->p->arena, (size_t)nscales * sizeof *scales);
+    int8_t *q = arena_alloc(&z->p->arena, (size_t)count);
+    struct plan_node pn = { .name = arena_strdup(&z->p->arena, n->name),
+                            .weight_name = arena_strdup(&z->p->arena, w->constant->name),
+                            .input = arena_strdup(&z->p->arena, n->in[0]->name), .tensor = tensor,
+                            .nscales = nscales, .scales = scales, .weight = q, .nweights = (size_t)count };
+
+    read_bias(z, n, v.channels, &bias);
+    plain = mem_alloc((size_t)count * sizeof *plain);
+    constant_f32(z->m, w, plain);
+    channel_peaks(plain, count, &v, nscales == 1, scales);
+    weight_scales(z, scales, nscales, bias, v.channels, input_scale);
+    quantize_weight(q, plain, count, &v, scales, nscales);
+    if (bias != NULL) {
+        int32_t *qb = arena_alloc(&z->p->arena, (size_t)v.channels * sizeof *qb);
+
+        quantize_bias(qb, bias, v.channels, scales, nscales, input_scale);
+        pn.bias = qb;
+        pn.nbias = (size_t)v.channels;
+    }
+    free(plain);
+    free(bias);
+    GROW(z->p->nodes, z->p->nnodes, z->capnodes);
+    z->p->nodes[z->p->nnodes++] = pn;
+}
+
+static void plan_graph(struct graph *g, void *ctx)
+{
+    struct quantizer *z = ctx;
+
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        int root;
+
+        if (node_weight(n) < 0 || n->in[0] == NULL)
+            continue;
+        root = z->points.root[n->in[0]->id];
+        if (excluded(z, n)) {
+            leave_float(z, n, "excluded");
+        } else if (root < 0 || z->tensor[root] < 0) {
+            leave_float(z, n, "its input was never observed");
+            warn("node %s stays float: its input %s was never observed", n->name, n->in[0]->name);
+        } else {
+            quantize_node(z, n, z->tensor[root]);
+        }
+    }
+}
+
+struct known_names {
+    const char *wanted;
+    bool found, quantizable;
+    struct suggest suggest;
+};
+
+static void offer_names(struct graph *g, void *ctx)
+{
+    struct known_names *k = ctx;
+
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        int w = node_weight(n);
+
+        k->found |= strcmp(k->wanted, n->name) == 0;
+        if (w < 0)
+            continue;
+        if (strcmp(k->wanted, n->name) == 0 || strcmp(k->wanted, n->in[w]->constant->name) == 0)
+            k->found = k->quantizable = true;
+        suggest_offer(&k->suggest, n->name);
+        suggest_offer(&k->suggest, n->in[w]->constant->name);
+    }
+}
+
+static int check_excludes(const struct quantizer *z)
+{
+    for (int i = 0; i < z->q->nexclude; i++) {
+        struct known_names k = { .wanted = z->q->exclude[i], .suggest = { .wanted = z->q->exclude[i] } };
+
+        graph_each(z->m->graph, offer_names, &k);
+        if (!k.found)
+            return err_set(z->e, "exclude_op '%s' names no weight and no node of the model%s (dopt-show --names lists all)",
+                           k.wanted, suggest_text(&k.suggest));
+        if (!k.quantizable)
+            warn("exclude_op '%s' is a node that is float anyway", k.wanted);
+    }
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct plan_tensor *)a)->name, ((const struct plan_tensor *)b)->name);
+}
+
+/* Tensors by name, so that they are found by bisection; nodes refer to them anew. */
+static void sort_tensors(struct plan *p)
+{
+    const char **name = NEW_ARRAY(const char *, (size_t)p->ntensors);
+
+    for (int i = 0; i < p->ntensors; i++)
+        name[i] = p->tensors[i].name;
+    qsort(p->tensors, (size_t)p->ntensors, sizeof *p->tensors, by_name);
+    for (int i = 0; i < p->nnodes; i++)
+        p->nodes[i].tensor = (int)(plan_tensor(p, name[p->nodes[i].tensor]) - p->tensors);
+    free(name);
+}
+
+/* Everything that leads to this plan beside model and observations, in one canonical line. */
+static void describe(struct quantizer *z)
+{
+    struct buf b = { 0 };
+    XXH128_canonical_t digest;
+
+    buf_printf(&b, "method=%s", range_method_name(z->q->range.method));
+    if (z->q->range.method == RANGE_PERCENTILE)
+        buf_printf(&b, " percentile=%.17g", z->q->range.percentile);
+    buf_printf(&b, " activations=%s%s weights=per-%s", z->q->range.is_signed ? "int8" : "uint8",
+               z->q->range.symmetric ? "-symmetric" : "", z->q->per_tensor ? "tensor" : "channel");
+    for (int i = 0; i < z->q->nexclude; i++)
+        buf_printf(&b, " exclude=%s", z->q->exclude[i]);
+    z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(b.data, b.size));
+    for (int i = 0; i < 16; i++)
+        snprintf(z->p->config + 2 * i, 3, "%02x", digest.digest[i]);
+    buf_release(&b);
+}
+
+int quantize(struct plan *p, const struct model *m, const struct observed *o, const struct quant_options *q,
+             struct err *e)
+{
+    struct quantizer z = { .p = p, .m = m, .o = o, .q = q, .e = e };
+    int rc = -1;
+
+    *p = (struct plan){ 0 };
+    if (strcmp(m->digest, o->model) != 0)
+        return err_set(e, "the observations are of model %s, this is model %s", o->model, m->digest);
+    if (observed_steps_done(o) == 0)
+        return err_set(e, "the observations are of no samples");
+    if (observed_steps_done(o) < o->steps)
+        warn("the observations cover %llu of %llu steps: are shards missing?",
+             (unsigned long long)observed_steps_done(o), (unsigned long long)o->steps);
+    snprintf(p->model, sizeof p->model, "%s", m->digest);
+    points_find(&z.points, m, false);
+    z.tensor = NEW_ARRAY(int, (size_t)m->nvalues);
+    if (check_excludes(&z) < 0)
+        goto out;
+    for (int i = 0; i < m->nvalues; i++)
+        if (z.points.observed[i])
+            choose_tensor(&z, m->values[i]);
+        else
+            z.tensor[i] = -1;
+    graph_each(m->graph, plan_graph, &z);
+    if (z.raised > 0)
+        warn("%d channels have a bias that is huge beside their weights: their weight scale was raised so that it fits int32",
+             z.raised);
+    if (p->nnodes == 0 && p->nfloats == 0)
+        warn("the model has no operator that can be quantized");
+    sort_tensors(p);
+    describe(&z);
+    rc = 0;
+out:
+    points_release(&z.points);
+    free(z.tensor);
+    return rc;
+}

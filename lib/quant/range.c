@@ -1,0 +1,274 @@
+/* range.c: see range.h. Each method reads the same histogram; ranges always contain 0.
+ *
+ * minmax      the observed extrema
+ * percentile  cuts (100 - p) / 200 of the values from each side (ONNX Runtime's rule)
+ * entropy     the clip of |x| whose 8-bit distribution is closest to the real one in Kullback-Leibler
+ *             divergence: 2048 equal bins of |x|, thresholds from 128 bins up, tail added to the last
+ *             bin (Migacz, "8-bit inference with TensorRT", GTC 2017)
+ * mse         the range with the least squared error, both ends searched
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/range.h"
+
+static const char *const names[] = { "minmax", "percentile", "entropy", "mse" };
+
+int range_method_find(const char *name)
+{
+    for (int i = 0; i < 4; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+const char *range_method_name(enum range_method m)
+{
+    return names[m];
+}
+
+float scale_round(double s)
+{
+    float f = (float)s;
+    uint32_t bits;
+
+    memcpy(&bits, &f, sizeof bits);
+    bits = (bits + 0x80) & 0xffffff00;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+struct grid grid_of(double low, double high, bool is_signed, bool symmetric)
+{
+    struct grid g = { .qmin = is_signed ? -128 : 0, .qmax = is_signed ? 127 : 255 };
+    double top, s;
+
+    low = low < 0 ? low : 0;
+    high = high > 0 ? high : 0;
+    top = -low > high ? -low : high;
+    s = symmetric ? top / 127 : (high - low) / 255;
+    s = s > 1e38 ? 1e38 : s;
+    g.scale = s < 1.2e-38 ? 1 : scale_round(s); /* never 0, a denormal or inf */
+    if (symmetric)
+        g.zero_point = is_signed ? 0 : 128;
+    else
+        g.zero_point = (int)rint(g.qmin - low / (double)g.scale);
+    g.zero_point = g.zero_point < g.qmin ? g.qmin : g.zero_point > g.qmax ? g.qmax : g.zero_point;
+    g.low = (float)(g.qmin - g.zero_point) * g.scale;
+    g.high = (float)(g.qmax - g.zero_point) * g.scale;
+    return g;
+}
+
+double grid_fake(const struct grid *g, double x)
+{
+    double q = rint(x / (double)g->scale) + g->zero_point;
+
+    q = q < g->qmin ? g->qmin : q > g->qmax ? g->qmax : q;
+    return (q - g->zero_point) * (double)g->scale;
+}
+
+struct points {
+    const struct hist_point *p;
+    size_t n;
+    double min, max;
+    const struct range_options *o;
+};
+
+static double noise_of(const struct points *s, const struct grid *g)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        double d = s->p[i].mean - grid_fake(g, s->p[i].mean);
+
+        sum += (double)s->p[i].count * d * d;
+    }
+    return sum;
+}
+
+static struct grid grid_at(const struct points *s, double low, double high)
+{
+    return grid_of(low, high, s->o->is_signed, s->o->symmetric);
+}
+
+/* The value below which `share` of all values lie, within the observed extrema. */
+static double quantile(const struct points *s, double share)
+{
+    double total = 0, seen = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        total += (double)s->p[i].count;
+    for (size_t i = 0; i < s->n; i++) {
+        double count = (double)s->p[i].count, want = share * total - seen;
+
+        if (want <= count) {
+            double at = s->p[i].lo + (s->p[i].hi - s->p[i].lo) * (want > 0 ? want / count : 0);
+
+            return at < s->min ? s->min : at > s->max ? s->max : at;
+        }
+        seen += count;
+    }
+    return s->max;
+}
+
+static struct grid by_percentile(const struct points *s)
+{
+    double cut = (100 - s->o->percentile) / 200;
+
+    return grid_at(s, quantile(s, cut), quantile(s, 1 - cut));
+}
+
+/* Scans one end over a span of ratios of its observed value; *best holds the least noise so far. */
+static void scan_end(const struct points *s, double *low, double *high, bool scan_high, double from, double to,
+                     int steps, double *best)
+{
+    double end = scan_high ? s->max : s->min, keep = scan_high ? *high : *low;
+
+    for (int i = 0; i <= steps; i++) {
+        double at = end * (from + (to - from) * i / steps), noise;
+        struct grid g = grid_at(s, scan_high ? *low : at, scan_high ? at : *high);
+
+        noise = noise_of(s, &g);
+        if (noise < *best) {
+            *best = noise;
+            keep = at;
+        }
+    }
+    *(scan_high ? high : low) = keep;
+}
+
+/* Coordinate descent over both ends: coarse over the whole span, then fine around the best. */
+static struct grid by_mse(const struct points *s)
+{
+    double low = s->min < 0 ? s->min : 0, high = s->max > 0 ? s->max : 0;
+    struct grid all = grid_at(s, low, high);
+    double best = noise_of(s, &all);
+
+    for (int round = 0; round < 3; round++) {
+        double before = best, fine = 0.03;
+
+        for (int end = 0; end < 2; end++) {
+            double value = end ? s->max : s->min, ratio;
+
+            if (end ? value <= 0 : value >= 0)
+                continue;
+            if (round == 0)
+                scan_end(s, &low, &high, end, 0.02, 1, 49, &best);
+            ratio = (end ? high : low) / value;
+            scan_end(s, &low, &high, end, ratio - fine, ratio + fine > 1 ? 1 : ratio + fine, 24, &best);
+        }
+        if (round > 0 && best >= before * (1 - 1e-6))
+            break;
+    }
+    return grid_at(s, low, high);
+}
+
+enum { KL_BINS = 2048 };
+
+/* |x| in equal bins up to the largest magnitude; a log bin that spans several is spread evenly. */
+static double magnitudes(const struct points *s, double bins[KL_BINS])
+{
+    double top = -s->min > s->max ? -s->min : s->max, width = top / KL_BINS;
+
+    memset(bins, 0, KL_BINS * sizeof *bins);
+    for (size_t i = 0; i < s->n; i++) {
+        double a = fabs(s->p[i].lo), b = fabs(s->p[i].hi), lo = a < b ? a : b, hi = a < b ? b : a;
+        int first = (int)(lo / width), last = (int)(hi / width);
+
+        first = first > KL_BINS - 1 ? KL_BINS - 1 : first;
+        last = last > KL_BINS - 1 ? KL_BINS - 1 : last;
+        for (int k = first; k <= last; k++)
+            bins[k] += (double)s->p[i].count / (last - first + 1);
+    }
+    return width;
+}
+
+/* KL(P || Q) where P is the first n bins with the tail in the last, and Q the same bins in `levels`
+ * groups, each group's mass spread over its occupied bins. */
+static double divergence(const double *bins, int n, double tail, double inside, int levels)
+{
+    double kl = 0, total = inside + tail;
+
+    for (int g = 0; g < levels; g++) {
+        int from = (int)((int64_t)g * n / levels), to = (int)((int64_t)(g + 1) * n / levels), occupied = 0;
+        double mass = 0;
+
+        for (int i = from; i < to; i++) {
+            mass += bins[i];
+            occupied += bins[i] > 0;
+        }
+        for (int i = from; i < to; i++) {
+            double p = (bins[i] + (i == n - 1 ? tail : 0)) / total;
+            double q = bins[i] > 0 ? mass / occupied / inside : 1e-12;
+
+            if (p > 0)
+                kl += p * log(p / (q > 0 ? q : 1e-12));
+        }
+    }
+    return kl;
+}
+
+static struct grid by_entropy(const struct points *s)
+{
+    double bins[KL_BINS], width = magnitudes(s, bins), inside = 0, total = 0, best = INFINITY, t = 0;
+    int levels = s->min < 0 && s->max > 0 ? 128 : 256;
+
+    bins[0] = bins[1]; /* exact zeros of ReLU would drown everything else */
+    for (int i = 0; i < KL_BINS; i++)
+        total += bins[i];
+    for (int n = 1; n <= KL_BINS; n++) {
+        double kl;
+
+        inside += bins[n - 1];
+        if (n < levels || inside <= 0)
+            continue;
+        kl = divergence(bins, n, total - inside, inside, levels);
+        if (kl <= best) {
+            best = kl;
+            t = n * width;
+        }
+    }
+    return grid_at(s, s->min < -t ? -t : s->min, s->max > t ? t : s->max);
+}
+
+static struct grid choose(const struct points *s)
+{
+    if (s->max <= s->min && s->max == 0)
+        return grid_at(s, 0, 0);
+    switch (s->o->method) {
+    case RANGE_PERCENTILE:
+        return by_percentile(s);
+    case RANGE_ENTROPY:
+        return by_entropy(s);
+    case RANGE_MSE:
+        return by_mse(s);
+    default:
+        return grid_at(s, s->min, s->max);
+    }
+}
+
+struct grid range_choose(const struct tensor_stats *t, const struct range_options *o, double *signal,
+                         double *noise, double *clipped)
+{
+    struct points s = { .min = (double)t->min, .max = (double)t->max, .o = o };
+    struct hist_point *p = hist_points(&t->hist, &s.n);
+    double sum = 0, outside = 0;
+    struct grid g;
+
+    s.p = p;
+    g = choose(&s);
+    for (size_t i = 0; i < s.n; i++) {
+        sum += (double)p[i].count * p[i].mean * p[i].mean;
+        if (p[i].mean < (double)g.low - (double)g.scale / 2 || p[i].mean > (double)g.high + (double)g.scale / 2)
+            outside += (double)p[i].count;
+    }
+    if (signal != NULL)
+        *signal = sum;
+    if (noise != NULL)
+        *noise = noise_of(&s, &g);
+    if (clipped != NULL)
+        *clipped = t->count > 0 ? outside / (double)t->count : 0;
+    free(p);
+    return g;
+}
