@@ -1,0 +1,178 @@
+/* emit.c: see emit.h. Same-framework emission edits a copy of SOURCE: opset, nodes, names, metadata,
+ * unknown fields and order stay. Below opset 13 there is no per-channel Q/DQ: then the IR is written.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "onnx/emit.h"
+#include "onnx/qdq.h"
+#include "onnx/strip.h"
+#include "onnx/write.h"
+
+static int64_t source_opset(const Onnx__ModelProto *m)
+{
+    for (size_t i = 0; i < m->n_opset_import; i++)
+        if (m->opset_import[i]->domain == NULL || m->opset_import[i]->domain[0] == '\0' ||
+            strcmp(m->opset_import[i]->domain, "ai.onnx") == 0)
+            return m->opset_import[i]->version;
+    return 1;
+}
+
+/* Takes over the nodes that import folded into n: they go, their last output becomes n's, and n gets
+ * the folded bias (which qdq replaces by an int32 one). */
+static void absorb(struct edit *d, const struct node *n)
+{
+    struct source_node *s = &d->nodes[d->ordinal[n->id]];
+    const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
+
+    if (n->nabsorbed == 0)
+        return;
+    for (int i = 0; i < n->nabsorbed; i++)
+        d->nodes[n->absorbed[i]].dropped = true;
+    s->proto->output[0] = d->nodes[n->absorbed[n->nabsorbed - 1]].proto->output[0];
+    if (b != NULL)
+        edit_set_input(d, s->proto, node_bias(n),
+                       edit_constant(d, edit_name(d, b->constant->name, ""), b->constant->stored, b->shape.rank,
+                                     b->shape.dim, (struct fresh){ .kind = FRESH_F32, .value = b }));
+}
+
+/* Float weights on their int8 grid: in place where the initializer is this node's alone. */
+static void grid_weight(struct edit *d, const struct node *n, const struct plan_node *pn)
+{
+    struct source_node *s = &d->nodes[d->ordinal[n->id]];
+    const struct value *w = n->in[node_weight(n)];
+    struct fresh data = { .kind = FRESH_GRID, .node = pn, .view = node_weight_view(n) };
+    Onnx__TensorProto *own = edit_own_initializer(d, s->proto->input[1]);
+
+    if (own != NULL && own->n_dims == (size_t)w->shape.rank &&
+        memcmp(own->dims, w->shape.dim, own->n_dims * sizeof *own->dims) == 0)
+        edit_refer(d, own, data);
+    else
+        edit_set_input(d, s->proto, 1, edit_constant(d, edit_name(d, pn->weight_name, "_grid"), w->constant->stored,
+                                                     w->shape.rank, w->shape.dim, data));
+}
+
+struct emitter {
+    struct edit *d;
+    const struct model *m;
+    const struct plan *p;
+    const struct emit_options *o;
+    bool from_ir;
+};
+
+static void edit_graph(struct graph *g, void *ctx)
+{
+    struct emitter *x = ctx;
+
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        const struct plan_node *pn = node_weight(n) < 0 ? NULL : plan_node(x->p, n->name);
+
+        if (pn == NULL || x->d->ordinal[n->id] < 0)
+            continue;
+        if (!x->from_ir)
+            absorb(x->d, n);
+        if (x->o->as == EMIT_GRID)
+            grid_weight(x->d, n, pn);
+        else
+            qdq_weights(x->d, n, x->p, pn);
+    }
+}
+
+static void note_source(struct graph *g, void *ctx)
+{
+    struct edit *d = ctx;
+
+    for (int i = 0; i < g->nnodes; i++)
+        d->ordinal[g->nodes[i]->id] = g->nodes[i]->source < d->nnodes ? g->nodes[i]->source : -1;
+}
+
+static bool stays_float(const struct node *n, const void *ctx)
+{
+    return n->nabsorbed == 1 && plan_node(ctx, n->name) == NULL;
+}
+
+/* float16 tensors cannot be quantized directly before opset 19. */
+static bool has_half(const struct model *m)
+{
+    for (int i = 0; i < m->nvalues; i++)
+        if (m->values[i]->constant != NULL && m->values[i]->constant->stored != m->values[i]->dtype)
+            return true;
+    return false;
+}
+
+static int open_edit(struct emitter *x, struct err *e)
+{
+    if (x->m->framework == FRAMEWORK_ONNX) {
+        if (edit_init(x->d, x->m, x->m->source, x->m->sourcesize, e) < 0)
+            return -1;
+        x->from_ir = x->o->as == EMIT_QDQ && (source_opset(x->d->proto) < 13 || has_half(x->m));
+        if (x->from_ir)
+            edit_release(x->d);
+    } else {
+        x->from_ir = true;
+    }
+    if (x->from_ir)
+        return onnx_write(x->d, x->m, stays_float, x->p, e);
+    x->d->ordinal = mem_alloc((size_t)x->m->nnodes * sizeof *x->d->ordinal);
+    graph_each(x->m->graph, note_source, x->d);
+    return 0;
+}
+
+static uint64_t datum_size(void *ctx, int64_t datum)
+{
+    const struct edit *d = ctx;
+
+    return datum < d->m->ndata ? d->m->data[datum].size : d->fresh[datum - d->m->ndata].size;
+}
+
+static int datum_put(void *ctx, int64_t datum, struct out *o, struct err *e)
+{
+    const struct edit *d = ctx;
+
+    (void)e;
+    if (datum < d->m->ndata)
+        out_put(o, d->m->data[datum].p, d->m->data[datum].size);
+    else
+        fresh_put(&d->fresh[datum - d->m->ndata], d->m, o);
+    return 0;
+}
+
+static int fill(const struct edit *d, const uint8_t *bytes, size_t size, struct out *o, const char *path, struct err *e)
+{
+    struct fill f = { .size = datum_size, .put = datum_put, .ctx = (void *)d, .path = path };
+
+    return onnx_fill(o, bytes, size, &f, e);
+}
+
+int onnx_emit(const struct model *m, const struct plan *p, const struct emit_options *options, struct out *o,
+              const char *path, struct err *e)
+{
+    struct edit d = { .m = m };
+    struct emitter x = { &d, m, p, options, false };
+    const struct plan_tensor **carry = NULL;
+    uint8_t *packed = NULL;
+    size_t size;
+    int rc = -1;
+
+    if (options->as == EMIT_FLOAT && m->framework == FRAMEWORK_ONNX)
+        return fill(&d, m->source, m->sourcesize, o, path, e);
+    if (open_edit(&x, e) < 0)
+        goto out;
+    if (options->as != EMIT_FLOAT)
+        graph_each(m->graph, edit_graph, &x);
+    if (options->as == EMIT_QDQ) {
+        carry = chain_find(m, p, options->chain);
+        qdq_activations(&d, carry);
+    }
+    edit_apply(&d);
+    size = onnx__model_proto__get_packed_size(d.proto);
+    packed = mem_alloc(size);
+    onnx__model_proto__pack(d.proto, packed);
+    rc = fill(&d, packed, size, o, path, e);
+out:
+    free(packed);
+    free(carry);
+    edit_release(&d);
+    return rc;
+}
