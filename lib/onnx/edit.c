@@ -386,21 +386,23 @@ static void grid_put(const struct fresh *f, struct out *o)
     }
 }
 
+static void constant_put(const struct fresh *f, const struct model *m, struct out *o)
+{
+    size_t n = f->size / dtype_size(f->dtype);
+    float *wide = mem_alloc(n * sizeof *wide);
+
+    constant_f32(m, f->value, wide);
+    dtype_from_f32(wide, f->dtype, wide, n); /* narrows in place: never ahead of what is read */
+    out_put(o, wide, f->size);
+    free(wide);
+}
+
 void fresh_put(const struct fresh *f, const struct model *m, struct out *o)
 {
-    float *wide;
-
-    switch (f->kind) {
-    case FRESH_GRID:
+    if (f->kind == FRESH_GRID)
         grid_put(f, o);
-        break;
-    case FRESH_F32:
-        wide = mem_alloc(f->size);
-        constant_f32(m, f->value, wide);
-        out_put(o, wide, f->size);
-        free(wide);
-        break;
-    default:
+    else if (f->kind == FRESH_F32)
+        constant_put(f, m, o);
+    else
         out_put(o, f->bytes, f->size);
-    }
 }

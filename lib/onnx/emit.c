@@ -89,7 +89,7 @@ static void note_source(struct graph *g, void *ctx)
 
 static bool stays_float(const struct node *n, const void *ctx)
 {
-    return n->nabsorbed == 1 && plan_node(ctx, n->name) == NULL;
+    return n->nabsorbed == 1 && (ctx == NULL || plan_node(ctx, n->name) == NULL);
 }
 
 /* float16 tensors cannot be quantized directly before opset 19. */

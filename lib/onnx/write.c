@@ -19,7 +19,7 @@ static void *grow(struct writer *w, void *items, size_t *n, void *p)
 {
     void **grown = arena_alloc(&w->d->arena, (*n + 1) * sizeof *grown);
 
-    if (*n > 0)
+    if (items != NULL)
         memcpy(grown, items, *n * sizeof *grown);
     grown[(*n)++] = p;
     return grown;

@@ -26,7 +26,9 @@ static int scale_axis(struct call *c, struct axis *a)
     a->channels = n;
     for (int i = axis + 1; i < x->rank; i++)
         a->inner *= x->dim[i];
-    return 0;
+    if (c->in[0]->cl) /* (N, spatial…, C): only axis 1 is handled there */
+        a->inner = 1;
+    return c->in[0]->cl && axis != 1 ? call_unsupported(c, "axis %d of a feature map", axis) : 0;
 }
 
 int op_quantizelinear(struct call *c)
@@ -41,7 +43,7 @@ int op_quantizelinear(struct call *c)
         return -1;
     if (x->dtype != DT_F32 || (t != DT_U8 && t != DT_I8))
         return call_unsupported(c, "%s to %s", dtype_name(x->dtype), dtype_name(t));
-    q = call_out(c, 0, t, &x->shape, false);
+    q = call_out(c, 0, t, &x->shape, x->cl);
     for (int64_t i = 0; q != NULL && i < n; i++) {
         size_t k = (size_t)(i / a.inner % a.channels);
         float zero = call_has(c, 2) ? (float)tensor_get(c->in[2], k) : 0;
@@ -66,7 +68,7 @@ int op_dequantizelinear(struct call *c)
         return -1;
     if (q->dtype != DT_U8 && q->dtype != DT_I8 && q->dtype != DT_I32)
         return call_unsupported(c, "%s input", dtype_name(q->dtype));
-    x = call_out(c, 0, DT_F32, &q->shape, false);
+    x = call_out(c, 0, DT_F32, &q->shape, q->cl);
     for (int64_t i = 0; x != NULL && i < n; i++) {
         size_t k = (size_t)(i / a.inner % a.channels);
         int64_t zero = call_has(c, 2) ? tensor_get_int(c->in[2], k) : 0;
