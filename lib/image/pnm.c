@@ -1,0 +1,110 @@
+/* pnm.c: PBM, PGM and PPM (netpbm's pnm(5)), text P1–P3 and raw P4–P6, any maxval up to 65535.
+ *
+ * As OpenCV has it: text values are scaled from maxval to 255, raw ones are taken as they are, and
+ * of two-byte ones the upper byte.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+
+#include "base/cursor.h"
+#include "image/decode.h"
+
+struct pnm {
+    struct cursor c;
+    char kind; /* '1'..'6' */
+    unsigned maxval;
+};
+
+/* The next number, after white space and # comments; -1 if there is none. A P1 pixel is one digit.
+ */
+static long number(struct cursor *c, int max_digits)
+{
+    long v = 0;
+    int n = 0;
+
+    while (c->p < c->end && (isspace(*c->p) || *c->p == '#')) {
+        if (*c->p == '#')
+            while (c->p < c->end && *c->p != '\n')
+                c->p++;
+        else
+            c->p++;
+    }
+    for (; n < max_digits && c->p < c->end && isdigit(*c->p); n++)
+        v = v * 10 + (*c->p++ - '0');
+    return n == 0 ? -1 : v;
+}
+
+/* One stored value of 0..255; a row of P4 is read by bits in bits_row. */
+static int value(struct pnm *p)
+{
+    long v;
+
+    switch (p->kind) {
+    case '1':
+        v = number(&p->c, 1);
+        return v < 0 || v > 1 ? -1 : v ? 0 : 255;
+    case '2':
+    case '3':
+        v = number(&p->c, 9);
+        if (v > (long)p->maxval)
+            v = (long)p->maxval;
+        if (v >= 0)
+            v = p->maxval > 255 ? v >> 8 : v * 255 / (long)p->maxval;
+        return (int)v;
+    default:
+        v = cursor_u8(&p->c);
+        if (p->maxval > 255)
+            cursor_skip(&p->c, 1);
+        return p->c.bad ? -1 : (int)v;
+    }
+}
+
+static int row_read(struct pnm *p, uint8_t *out, int width, int channels)
+{
+    bool color = p->kind == '3' || p->kind == '6';
+
+    if (p->kind == '4') {
+        const uint8_t *bits = cursor_take(&p->c, ((size_t)width + 7) / 8);
+
+        for (int x = 0; bits != NULL && x < width; x++, out += channels) {
+            unsigned v = bits[x / 8] >> (7 - x % 8) & 1 ? 0 : 255;
+
+            pixel_put(out, channels, v, v, v);
+        }
+        return bits == NULL ? -1 : 0;
+    }
+    for (int x = 0; x < width; x++, out += channels) {
+        int r = value(p), g = color ? value(p) : r, b = color ? value(p) : r;
+
+        if (r < 0 || g < 0 || b < 0)
+            return -1;
+        pixel_put(out, channels, (unsigned)b, (unsigned)g, (unsigned)r);
+    }
+    return 0;
+}
+
+int pnm_decode(struct image *im, const uint8_t *bytes, size_t size, int channels, struct err *e)
+{
+    struct pnm p = { .c = cursor_of(bytes + 2, size - 2), .kind = (char)bytes[1], .maxval = 1 };
+    bool bits = p.kind == '1' || p.kind == '4', color = p.kind == '3' || p.kind == '6';
+    long width = number(&p.c, 9), height = number(&p.c, 9), maxval = bits ? 1 : number(&p.c, 9);
+    uint64_t least;
+
+    if (width <= 0 || height <= 0 || maxval <= 0 || maxval > 65535)
+        return err_set(e, "the header is truncated or damaged");
+    p.maxval = (unsigned)maxval;
+    cursor_skip(&p.c, 1); /* the one white space before the pixels */
+    least = (uint64_t)width * (uint64_t)height;
+    if (p.kind == '4')
+        least = ((uint64_t)width + 7) / 8 * (uint64_t)height;
+    else if (p.kind != '1') /* text: at least a digit and a space each, but for the last */
+        least = least * (color ? 3 : 1) * (p.kind <= '3' || maxval > 255 ? 2 : 1) - (p.kind <= '3');
+    if (p.c.bad || least > cursor_left(&p.c))
+        return err_set(e, "truncated: %ldx%ld pixels do not fit in the file", width, height);
+    if (image_init(im, (uint64_t)width, (uint64_t)height, channels, e) < 0)
+        return -1;
+    for (int y = 0; y < im->height; y++)
+        if (row_read(&p, im->data + (size_t)y * (size_t)im->width * (size_t)channels, im->width,
+                     channels) < 0)
+            return err_set(e, "truncated or damaged in row %d", y);
+    return 0;
+}
