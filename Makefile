@@ -62,11 +62,86 @@ $(B)/test/%: tests/unit/%.c $(B)/libdopt.a
 
 unit: $(UNIT)
 
-check: all unit
-	DOPT_BIN=$(CURDIR)/$(B)/bin bats tests
+# ---- what Debian has and we need -------------------------------------------------------------
+DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev libstb-dev zlib1g-dev \
+              libdnnl-dev libjpeg62-turbo-dev libxxhash-dev
+DEPS_CHECK := bats mandoc python3-numpy python3-onnx python3-opencv python3-pil
+DEPS_LINT  := clang-tidy clang-format cppcheck shellcheck mandoc
+DEPS_BENCH := python3-torch python3-torchvision python3-onnx python3-numpy
+
+# $(call install,PACKAGES): what is missing of them, through apt-get where we may, else by name.
+define install
+	@missing=$$(for p in $1; do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo=sudo; \
+	    else echo "missing Debian packages: $$(echo $$missing)"; echo "install them: apt-get install $$(echo $$missing)"; exit 1; fi; \
+	    echo "installing $$(echo $$missing)"; \
+	    $$sudo apt-get -qq update && DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq -y install --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+
+deps:
+	$(call install,$(DEPS_BUILD))
+deps-check: deps
+	$(call install,$(DEPS_CHECK) $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm))
+deps-lint: deps
+	$(call install,$(DEPS_LINT))
+deps-bench: deps-check
+	$(call install,$(DEPS_BENCH))
+
+# ONNX Runtime for the tests: two pinned versions, never part of the product.
+build/ort/.done: tests/ort/package.json
+	@mkdir -p build/ort && cp tests/ort/package.json build/ort/ && cd build/ort && \
+	npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts && touch .done
+
+# ---- demo, tests, benchmarks -----------------------------------------------------------------
+demo: deps
+	@$(MAKE) -s all
+	@sh examples/digits/demo.sh $(CURDIR)/$(B)/bin
+
+check: deps-check
+	@$(MAKE) -s all unit build/ort/.done
+	@tests/run
+
+bench: deps-bench
+	@$(MAKE) -s all build/ort/.done
+	@tests/bench
+
+# One libFuzzer target a reader, TIME seconds each (clang; seeds from the tests' own files).
+TIME ?= 60
+fuzz:
+	$(call install,$(DEPS_BUILD) clang libclang-rt-14-dev)
+	@tests/fuzz/run $(TIME)
+
+lint: deps-lint
+	@$(MAKE) -s $(PSRC:.c=.h)
+	@tests/lint
+
+# ---- installation ----------------------------------------------------------------------------
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(DOCDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	install -m 644 pipeline.mk $(DESTDIR)$(DATADIR)
+	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOCDIR)
+	for m in $(MAN); do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}; done
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(DATADIR)/pipeline.mk
+	rm -f $(foreach m,$(notdir $(MAN)),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$m)
+	rm -rf $(DESTDIR)$(DOCDIR)
+	-rmdir $(DESTDIR)$(DATADIR) 2>/dev/null
+
+dist:
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=dopt-$(VERSION)/ -o build/dopt-$(VERSION).tar.gz HEAD
+	@echo build/dopt-$(VERSION).tar.gz
 
 clean:
 	rm -rf build
 
-.PHONY: all unit check clean
+help:
+	@echo "all deps demo check bench fuzz lint install uninstall clean dist; SAN=address,undefined for a sanitizer build"
+
+.PHONY: all unit deps deps-check deps-lint deps-bench demo check bench fuzz lint install uninstall dist clean help
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
