@@ -16,7 +16,7 @@ static void merge(struct observed *sum, struct dopt_file *files, int n, char *co
     struct observed shard;
 
     for (int i = 0; i < n; i++) {
-        inputs_open(&files[i], 1, &paths[i]);
+        inputs_open(&files[i], 1, paths + i);
         inputs_observed(&files[i], &shard);
         if (observed_merge(sum, &shard, &e) < 0) {
             err_at(&e, "%s", paths[i]);
@@ -34,6 +34,7 @@ int main(int argc, char **argv)
                                            { NULL, 0, NULL, 0 } };
     static char *const std[] = { (char *)"-" };
     struct observed sum = { 0 };
+    struct outputs own = { 0 };
     struct dopt_file *files;
     const char *output = NULL;
     int c, n;
@@ -50,7 +51,11 @@ int main(int argc, char **argv)
     if (observed_steps_done(&sum) < sum.steps)
         warn("%llu of %llu steps are covered: shards are missing", (unsigned long long)observed_steps_done(&sum),
              (unsigned long long)sum.steps);
-    outputs_observed(&files[0], &sum, output);
+    own.n = 1;
+    own.tag[0] = "OBSERVED";
+    observed_pack(&sum, &own.bytes[0]);
+    outputs_save(&files[0], &own, NULL, NULL, 0, output, false);
+    buf_release(&own.bytes[0]);
     observed_release(&sum);
     return 0;
 }

@@ -20,7 +20,7 @@ static const char usage[] =
     "                [--fit stretch|crop|letterbox] [--no-resize] [-j N] [--limit N] [--compare]\n"
     "                [--labels FILE[:ARRAY]] [--chain none|safe|all] [-o OUT] [FILE ...]\n";
 
-enum { INPUT_FORMAT = 256, FIT, NO_RESIZE, LIMIT, COMPARE, LABELS, CHAIN };
+enum { LIMIT = 256, COMPARE, LABELS, CHAIN };
 
 struct options {
     struct samples_options samples;
@@ -268,9 +268,7 @@ static void report(const struct run *y, const struct run *q, long steps, const c
 static void read_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "config", required_argument, NULL, 'c' }, { "input", required_argument, NULL, 'i' },
-        { "input_format", required_argument, NULL, INPUT_FORMAT }, { "fit", required_argument, NULL, FIT },
-        { "no-resize", no_argument, NULL, NO_RESIZE }, { "jobs", required_argument, NULL, 'j' },
+        SAMPLES_OPTIONS, { "jobs", required_argument, NULL, 'j' },
         { "limit", required_argument, NULL, LIMIT }, { "compare", no_argument, NULL, COMPARE },
         { "labels", required_argument, NULL, LABELS }, { "chain", required_argument, NULL, CHAIN },
         { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
@@ -303,7 +301,7 @@ static void read_options(struct options *o, int argc, char **argv)
             o->output = optarg;
             break;
         default:
-            if (!samples_option(&o->samples, c == INPUT_FORMAT ? 'f' : c == FIT ? 't' : c == NO_RESIZE ? 'r' : c, optarg))
+            if (!samples_option(&o->samples, c, optarg))
                 cli_option(c);
         }
 }
@@ -353,6 +351,6 @@ int main(int argc, char **argv)
     if (planned)
         plan_release(&p);
     model_release(&m);
-    dopt_close(&f);
+    dopt_release(&f);
     return o.output == NULL ? 0 : cli_finish();
 }

@@ -7,23 +7,53 @@
 #include "op/op.h"
 #include "samples.h"
 
+bool samples_option(struct samples_options *o, int letter, const char *arg)
+{
+    switch (letter) {
+    case 'c':
+        o->config = arg;
+        return true;
+    case 'i':
+        GROW(o->files, o->nfiles, o->capfiles);
+        o->files[o->nfiles++] = arg;
+        return true;
+    case SAMPLES_INPUT_FORMAT:
+        if (strcmp(arg, "NHWC") != 0 && strcmp(arg, "NCHW") != 0)
+            cli_usage("--input_format: '%s' is not one of NHWC|NCHW", arg);
+        o->nhwc = strcmp(arg, "NHWC") == 0;
+        return true;
+    case SAMPLES_FIT:
+        if (!image_fit_from(&o->fit, arg))
+            cli_usage("--fit: '%s' is not one of stretch|crop|letterbox", arg);
+        return true;
+    case SAMPLES_NO_RESIZE:
+        o->no_resize = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Do all outputs have a first dim that follows a batch of r? Asked by inferring with it. */
 static bool graph_takes_batch(struct model *m, int64_t n, int64_t r)
 {
     struct graph *g = m->graph;
+    struct issues issues = { 0 };
     struct err ignored;
     bool takes = true;
 
     for (int i = 0; i < g->nin; i++)
         if (g->in[i]->shape.rank > 0 && g->in[i]->shape.dim[0] == n)
             g->in[i]->shape.dim[0] = r;
-    takes = infer_model(m, &ignored) == 0;
+    takes = infer_model(m, &issues, &ignored) == 0;
     for (int i = 0; i < g->nout && takes; i++)
         takes = g->out[i]->shape.rank > 0 && g->out[i]->shape.dim[0] == r;
     for (int i = 0; i < g->nin; i++)
         if (g->in[i]->shape.rank > 0 && g->in[i]->shape.dim[0] == r)
             g->in[i]->shape.dim[0] = n;
-    return infer_model(m, &ignored) == 0 && takes;
+    takes &= infer_model(m, &issues, &ignored) == 0;
+    issues_release(&issues);
+    return takes;
 }
 
 static int open_set(struct samples *s, const struct samples_options *o, bool remainder, struct err *e)

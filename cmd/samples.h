@@ -8,7 +8,7 @@
 
 struct samples_options {
     const char *config; /* -c; else … */
-    int nfiles;
+    int nfiles, capfiles;
     const char **files; /* … -i NAME=FILE */
     bool nhwc, no_resize;
     enum image_fit fit;
@@ -21,6 +21,14 @@ struct samples {
     long steps;
 };
 
+/* The options that open a set: the letters c and i, and the longs of SAMPLES_OPTIONS. false: another. */
+enum { SAMPLES_INPUT_FORMAT = 512, SAMPLES_FIT, SAMPLES_NO_RESIZE };
+#define SAMPLES_OPTIONS                                                                            \
+    { "config", required_argument, NULL, 'c' }, { "input", required_argument, NULL, 'i' },         \
+        { "input_format", required_argument, NULL, SAMPLES_INPUT_FORMAT },                         \
+        { "fit", required_argument, NULL, SAMPLES_FIT },                                           \
+        { "no-resize", no_argument, NULL, SAMPLES_NO_RESIZE }
+bool samples_option(struct samples_options *o, int letter, const char *arg);
 /* Dies with a usage error where neither -c nor -i is given; with the cause where the set does not fit
  * the model. The last, smaller step is kept if the graph's outputs follow its batch. */
 void samples_open(struct samples *s, struct model *m, const struct samples_options *o);
