@@ -109,36 +109,39 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Steps first .. end-1 in blocks, each followed by a checkpoint. */
+/* Steps that take about as long as a checkpoint may be away, by what the last block took. */
+static long next_block(long block, double took, long jobs)
+{
+    double want = took > 0 ? (double)block * CHECKPOINT / took : 64.0 * (double)block;
+
+    return want < (double)jobs ? jobs : want > 1e9 ? 1000000000 : (long)want;
+}
+
+/* Steps first .. end-1 in blocks, a checkpoint between them. */
 static void observe(struct dopt_file *f, struct run *r, const struct model *m, const struct points *p,
                     struct observed *seen, long first, long end, const struct options *o)
 {
     struct engine *g = engine_new(m, p->keep);
     struct err e = { .status = ERR_INPUT };
+    struct job job = { .engine = g, .end = first, .workers = (int)o->jobs, .run = run_step, .tick = tick, .ctx = r };
     char *part = part_path(o);
-    long block = end - first < 4 * o->jobs ? end - first : 4 * o->jobs;
+    long block = 4 * o->jobs;
 
-    r->done = 0;
     r->total = end - first;
-    for (long at = first; at < end || at == first; at += block) {
-        struct job job = { g, at, at + block < end ? at + block : end, (int)o->jobs, run_step, tick, r };
-        double start = now(), took;
+    do {
+        double start = now();
 
+        job.first = job.end;
+        job.end = end - job.first < block ? end : job.first + block;
         if (job_run(&job, &e) < 0 ||
-            collector_finish(r->collector, seen, (uint64_t)r->samples->steps, (uint64_t)at, (uint64_t)job.end, o->all, &e) < 0)
+            collector_finish(r->collector, seen, (uint64_t)r->samples->steps, (uint64_t)job.first, (uint64_t)job.end,
+                             o->all, &e) < 0)
             cli_die(&e);
-        r->done += job.end - at;
-        took = now() - start;
-        if (part != NULL && job.end < end && took > CHECKPOINT / 2)
+        r->done += job.end - job.first;
+        if (part != NULL && job.end < end && now() - start > CHECKPOINT / 2)
             save(f, seen, o, part, false);
-        at = job.end - block; /* the loop adds the block it had */
-        if (job.end >= end)
-            break;
-        at = job.end;
-        block = took > 0 ? (long)((double)(block * CHECKPOINT) / took) : 64 * block;
-        block = block < o->jobs ? o->jobs : block > end - at ? end - at : block;
-        at -= block;
-    }
+        block = next_block(block, now() - start, o->jobs);
+    } while (job.end < end);
     if (part != NULL)
         unlink(part);
     free(part);
