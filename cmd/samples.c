@@ -52,8 +52,7 @@ static bool graph_takes_batch(struct model *m, int64_t n, int64_t r)
         if (g->in[i]->shape.rank > 0 && g->in[i]->shape.dim[0] == r)
             g->in[i]->shape.dim[0] = n;
     takes &= infer_model(m, &issues, &ignored) == 0;
-    issues_release(&issues);
-    return takes;
+    return issues_report(&issues, &ignored) == 0 && takes;
 }
 
 static int open_set(struct samples *s, const struct samples_options *o, bool remainder, struct err *e)
