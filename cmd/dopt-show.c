@@ -13,9 +13,11 @@
 #include "format/show.h"
 #include "observe/observed.h"
 #include "param/param.h"
+#include "parts.h"
 #include "quant/plan.h"
 
-static const char usage[] = "usage: dopt-show [-hV] [--names] [FILE ...]\n";
+static const char usage[] = "usage: dopt-show [-hV] [--names] [FILE ...]\n"
+    "       dopt-show --part calibration|quantization CONFIG\n";
 
 struct show {
     struct dopt_file f;
@@ -208,11 +210,13 @@ static void show_file(struct show *s, const char *path)
 
 int main(int argc, char **argv)
 {
-    enum { NAMES = 256 };
+    enum { NAMES = 256, PART };
     static const struct option longs[] = { { "help", no_argument, NULL, 'h' },
                                            { "names", no_argument, NULL, NAMES },
+                                           { "part", required_argument, NULL, PART },
                                            { "version", no_argument, NULL, 'V' },
                                            { NULL, 0, NULL, 0 } };
+    const char *part = NULL;
     struct show s = { 0 };
     int c;
 
@@ -220,8 +224,16 @@ int main(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1)
         if (c == NAMES)
             s.names = true;
+        else if (c == PART)
+            part = optarg;
         else
             cli_option(c);
+    if (part != NULL && optind != argc - 1)
+        cli_usage("--part takes one configuration");
+    if (part != NULL) {
+        parts_print(part, argv[optind]);
+        return cli_finish();
+    }
     if (optind == argc)
         show_file(&s, NULL);
     for (int i = optind; i < argc; i++) {
