@@ -18,15 +18,27 @@ static int64_t source_opset(const Onnx__ModelProto *m)
     return 1;
 }
 
+struct emitter {
+    struct edit *d;
+    const struct model *m;
+    const struct plan *p;
+    const struct emit_options *o;
+    bool from_ir;
+};
+
 /* Takes over the nodes that import folded into n: they go, their last output becomes n's, and n gets
- * the folded bias (which qdq replaces by an int32 one). */
-static void absorb(struct edit *d, const struct node *n)
+ * the folded bias (which qdq replaces by an int32 one). A row added to a MatMul makes it a Gemm, which a
+ * grid, where only weights change, does without. */
+static void absorb(struct emitter *x, const struct node *n)
 {
+    struct edit *d = x->d;
     struct source_node *s = &d->nodes[d->ordinal[n->id]];
     const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
 
-    if (n->nabsorbed == 0)
+    if (n->nabsorbed == 0 || (x->o->as == EMIT_GRID && strcmp(s->proto->op_type, "MatMul") == 0))
         return;
+    if (strcmp(s->proto->op_type, "MatMul") == 0)
+        s->proto->op_type = (char *)"Gemm";
     for (int i = 0; i < n->nabsorbed; i++)
         d->nodes[n->absorbed[i]].dropped = true;
     s->proto->output[0] = d->nodes[n->absorbed[n->nabsorbed - 1]].proto->output[0];
@@ -52,14 +64,6 @@ static void grid_weight(struct edit *d, const struct node *n, const struct plan_
                                                      w->shape.rank, w->shape.dim, data));
 }
 
-struct emitter {
-    struct edit *d;
-    const struct model *m;
-    const struct plan *p;
-    const struct emit_options *o;
-    bool from_ir;
-};
-
 static void edit_graph(struct graph *g, void *ctx)
 {
     struct emitter *x = ctx;
@@ -71,7 +75,7 @@ static void edit_graph(struct graph *g, void *ctx)
         if (pn == NULL || x->d->ordinal[n->id] < 0)
             continue;
         if (!x->from_ir)
-            absorb(x->d, n);
+            absorb(x, n);
         if (x->o->as == EMIT_GRID)
             grid_weight(x->d, n, pn);
         else
