@@ -64,6 +64,24 @@ static void grid_weight(struct edit *d, const struct node *n, const struct plan_
                                                      w->shape.rank, w->shape.dim, data));
 }
 
+/* A corrected bias takes the place of the node's own. MatMul has none: its row is left as it is. */
+static void grid_bias(struct edit *d, const struct node *n, const struct plan_node *pn)
+{
+    struct source_node *s = &d->nodes[d->ordinal[n->id]];
+    const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
+    int64_t count = (int64_t)pn->nbias;
+    const char *base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name);
+
+    if (pn->float_bias == NULL || strcmp(s->proto->op_type, "MatMul") == 0)
+        return;
+    edit_set_input(d, s->proto, node_bias(n),
+                   edit_constant(d, edit_name(d, base, b != NULL ? "_corrected" : ""), n->in[1]->constant->stored, 1, &count,
+                                 (struct fresh){ .kind = FRESH_FLOATS, .bytes = pn->float_bias }));
+    for (size_t i = 0; i < s->proto->n_attribute; i++) /* beta is in the bias now */
+        if (strcmp(s->proto->attribute[i]->name, "beta") == 0)
+            s->proto->attribute[i]->f = 1;
+}
+
 static void edit_graph(struct graph *g, void *ctx)
 {
     struct emitter *x = ctx;
@@ -76,10 +94,12 @@ static void edit_graph(struct graph *g, void *ctx)
             continue;
         if (!x->from_ir)
             absorb(x, n);
-        if (x->o->as == EMIT_GRID)
+        if (x->o->as == EMIT_GRID) {
             grid_weight(x->d, n, pn);
-        else
+            grid_bias(x->d, n, pn);
+        } else {
             qdq_weights(x->d, n, x->p, pn);
+        }
     }
 }
 
