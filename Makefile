@@ -34,7 +34,8 @@ UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/*.c))
 
 all: $(BINS)
 
-$(B)/bin/%: $(B)/cmd/%.o $(B)/cmd/cli.o $(B)/libdopt.a
+CMDOBJ := $(patsubst cmd/%.c,$(B)/cmd/%.o,$(filter-out cmd/dopt%.c,$(wildcard cmd/*.c)))
+$(B)/bin/%: $(B)/cmd/%.o $(CMDOBJ) $(B)/libdopt.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -55,6 +55,15 @@ void cli_version(void)
     exit(cli_finish());
 }
 
+void cli_option(int letter)
+{
+    if (letter == 'h')
+        cli_help();
+    if (letter == 'V')
+        cli_version();
+    exit((fputs(usage_text, stderr), ERR_USAGE)); /* getopt has said what is wrong */
+}
+
 long cli_number(const char *option, const char *text, long least)
 {
     char *end;

@@ -18,6 +18,8 @@ _Noreturn void cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 
 /* -h and -V: to stdout, exit status 0 (1 if stdout cannot be written). */
 _Noreturn void cli_help(void);
 _Noreturn void cli_version(void);
+/* The options every tool has: 'h' and 'V'; any other letter from getopt is a usage error. */
+_Noreturn void cli_option(int letter);
 /* A number of at least `least` from an option's argument, or a usage error naming the option. */
 long cli_number(const char *option, const char *text, long least);
 /* Ends main: closes stdout and returns the exit status (1 if what was printed could not be written). */

@@ -1,0 +1,356 @@
+/* dopt-run: a model (float, or with a plan: quantized) and inputs into outputs, or into a comparison of
+ * float and quantized. dopt-run(1).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "calset/npy.h"
+#include "cli.h"
+#include "inputs.h"
+#include "quant/fake.h"
+#include "run/engine.h"
+#include "samples.h"
+
+static const char usage[] =
+    "usage: dopt-run [-hV] [-c config.prototxt | -i NAME=FILE ...] [--input_format NHWC|NCHW]\n"
+    "                [--fit stretch|crop|letterbox] [--no-resize] [-j N] [--limit N] [--compare]\n"
+    "                [--labels FILE[:ARRAY]] [--chain none|safe|all] [-o OUT] [FILE ...]\n";
+
+enum { LIMIT = 256, COMPARE, LABELS, CHAIN };
+
+struct options {
+    struct samples_options samples;
+    long jobs, limit;
+    bool compare;
+    const char *labels, *output;
+    enum chain chain;
+};
+
+/* One output of one step, or of all. */
+struct result {
+    struct tensor t; /* data malloc'ed */
+};
+
+struct run {
+    const struct samples *samples;
+    int nin, nout;
+    struct result *results; /* [steps][nout] */
+};
+
+static int run_step(struct worker *w, int worker, long step, void *ctx, struct err *e)
+{
+    struct run *r = ctx;
+    struct tensor in[r->nin + 1];
+    int rc;
+
+    (void)worker;
+    if (samples_step(r->samples, step, in, e) < 0)
+        return -1;
+    rc = worker_run(w, in, NULL, NULL, e);
+    for (int i = 0; i < r->nout && rc == 0; i++) {
+        struct tensor *t = &r->results[step * r->nout + i].t;
+        size_t size;
+
+        *t = *worker_output(w, i);
+        size = tensor_size(t);
+        t->block = NULL;
+        t->data = memcpy(mem_alloc(size), t->data, size);
+    }
+    samples_drop(r->samples, in);
+    return rc < 0 ? err_at(e, "sample %s", samples_name(r->samples, step)) : 0;
+}
+
+static void tick(long done, long total, void *ctx)
+{
+    (void)ctx;
+    cli_progress(done, total, "steps");
+}
+
+static void run_model(struct run *r, const struct model *m, const struct samples *s, long steps, long jobs)
+{
+    struct engine *g = engine_new(m, NULL);
+    struct job job = { g, 0, steps, (int)jobs, run_step, tick, r };
+    struct err e = { .status = ERR_INPUT };
+
+    *r = (struct run){ s, m->graph->nin, m->graph->nout, NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)) };
+    if (job_run(&job, &e) < 0)
+        cli_die(&e);
+    engine_free(g);
+}
+
+static void run_release(struct run *r, long steps)
+{
+    for (long i = 0; i < steps * r->nout; i++)
+        free(r->results[i].t.data);
+    free(r->results);
+}
+
+/* All steps of output i along axis 0; a scalar becomes one entry. */
+static void join(const struct run *r, long steps, int i, const char *name, struct tensor *out)
+{
+    struct tensor first = r->results[i].t;
+    struct err e = { .status = ERR_INPUT };
+    size_t total = 0, at = 0;
+    int64_t entries = 0;
+
+    *out = first;
+    if (first.shape.rank == 0)
+        out->shape.rank = 1;
+    for (long s = 0; s < steps; s++) {
+        struct tensor *t = &r->results[s * r->nout + i].t;
+        struct shape rest = t->shape;
+
+        entries += t->shape.rank > 0 ? t->shape.dim[0] : 1;
+        rest.dim[0] = first.shape.dim[0];
+        if (!shape_equal(&rest, &first.shape) || t->dtype != first.dtype) {
+            err_set(&e, "output %s changes its shape from step to step: it cannot be written as one array", name);
+            cli_die(&e);
+        }
+        total += tensor_size(t);
+    }
+    out->shape.dim[0] = entries;
+    out->data = mem_alloc(total);
+    for (long s = 0; s < steps; s++) {
+        struct tensor *t = &r->results[s * r->nout + i].t;
+
+        memcpy((char *)out->data + at, t->data, tensor_size(t));
+        at += tensor_size(t);
+    }
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    return s != NULL && strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
+}
+
+static void write_outputs(const struct run *r, long steps, const char *const *names, const char *path)
+{
+    bool npy = ends_with(path, ".npy");
+    struct err e = { .status = ERR_INPUT };
+    struct npz_out z;
+    struct out o;
+
+    if (npy && r->nout != 1)
+        cli_usage("-o %s: the model has %d outputs, name a .npz", path, r->nout);
+    if (out_open(&o, path, &e) < 0)
+        cli_die(&e);
+    if (!npy)
+        npz_begin(&z, &o);
+    for (int i = 0; i < r->nout && steps > 0; i++) {
+        struct tensor t;
+
+        join(r, steps, i, names[i], &t);
+        if (npy) {
+            struct buf header = { 0 };
+
+            npy_header(&header, t.dtype, &t.shape);
+            out_put(&o, header.data, header.size);
+            out_put(&o, t.data, tensor_size(&t));
+            buf_release(&header);
+        } else {
+            npz_put(&z, names[i], &t);
+        }
+        free(t.data);
+    }
+    if (!npy)
+        npz_end(&z);
+    if (out_commit(&o, &e) < 0) {
+        out_release(&o);
+        cli_die(&e);
+    }
+    out_release(&o);
+}
+
+/* Output i: 10 log10(sum y^2 / sum (y - q)^2) and the cosine of the angle between y and q. */
+static void compare_output(const struct run *y, const struct run *q, long steps, int i, const char *name, struct out *o)
+{
+    double signal = 0, noise = 0, other = 0, dot = 0;
+
+    for (long s = 0; s < steps; s++) {
+        const struct tensor *a = &y->results[s * y->nout + i].t, *b = &q->results[s * q->nout + i].t;
+        int64_t n = shape_count(&a->shape);
+
+        for (int64_t k = 0; k < n; k++) {
+            double u = tensor_get(a, (size_t)k), v = tensor_get(b, (size_t)k);
+
+            signal += u * u;
+            other += v * v;
+            dot += u * v;
+            noise += (u - v) * (u - v);
+        }
+    }
+    out_printf(o, "output %s: SQNR %.1f dB, cosine %.6f\n", name, noise > 0 ? 10 * log10(signal / noise) : INFINITY,
+               signal > 0 && other > 0 ? dot / sqrt(signal * other) : 1.0);
+}
+
+/* Labels: integers from a .npy, or from an array of a .npz (FILE:ARRAY). */
+static void read_labels(const char *spec, struct blob *b, struct tensor *labels, struct npz *z)
+{
+    const char *colon = strrchr(spec, ':');
+    char *path = colon != NULL && !ends_with(spec, ".npy") ? mem_printf("%.*s", (int)(colon - spec), spec) : mem_strdup(spec);
+    struct err e = { .status = ERR_INPUT };
+    void *owned;
+    int rc = blob_open(b, path, &e);
+
+    if (rc == 0 && npz_is(b->data, b->size)) {
+        rc = npz_read(z, b->data, b->size, colon != NULL ? colon + 1 : NULL, &e);
+        for (size_t i = 0; rc == 0 && i < z->narrays; i++)
+            if (z->arrays[i].tensor.data != NULL)
+                *labels = z->arrays[i].tensor;
+        if (rc == 0 && labels->data == NULL)
+            rc = err_set(&e, "no array named %s", colon != NULL ? colon + 1 : "…");
+    } else if (rc == 0) {
+        rc = npy_read(labels, &owned, b->data, b->size, &e);
+    }
+    if (rc < 0) {
+        err_at(&e, "--labels %s", spec);
+        cli_die(&e);
+    }
+    free(path);
+}
+
+/* Entries whose largest value of output 0 is at their label. */
+static double accuracy(const struct run *r, long steps, const struct tensor *labels, int64_t *total)
+{
+    int64_t right = 0, at = 0, known = shape_count(&labels->shape);
+
+    for (long s = 0; s < steps; s++) {
+        const struct tensor *t = &r->results[s * r->nout].t;
+        int64_t rows = t->shape.rank > 1 ? t->shape.dim[0] : 1, n = rows > 0 ? shape_count(&t->shape) / rows : 0;
+
+        for (int64_t k = 0; k < rows && at < known; k++, at++) {
+            int64_t best = 0;
+
+            for (int64_t c = 1; c < n; c++)
+                if (tensor_get(t, (size_t)(k * n + c)) > tensor_get(t, (size_t)(k * n + best)))
+                    best = c;
+            right += best == tensor_get_int(labels, (size_t)at);
+        }
+    }
+    *total = at;
+    return at > 0 ? 100.0 * (double)right / (double)at : 0;
+}
+
+static void report(const struct run *y, const struct run *q, long steps, const char *const *names,
+                   const struct options *o)
+{
+    struct err e = { .status = ERR_INPUT };
+    struct tensor labels = { 0 };
+    struct blob b = { 0 };
+    struct npz z = { 0 };
+    struct out out;
+    int64_t n;
+
+    if (o->labels != NULL)
+        read_labels(o->labels, &b, &labels, &z);
+    if (out_open(&out, o->output, &e) < 0)
+        cli_die(&e);
+    for (int i = 0; i < y->nout; i++)
+        compare_output(y, q, steps, i, names[i], &out);
+    if (o->labels != NULL) {
+        double a = accuracy(y, steps, &labels, &n), c = accuracy(q, steps, &labels, &n);
+
+        out_printf(&out, "accuracy: float %.2f %%, int8 %.2f %% (%lld samples)\n", a, c, (long long)n);
+    }
+    if (out_commit(&out, &e) < 0) {
+        out_release(&out);
+        cli_die(&e);
+    }
+    out_release(&out);
+    npz_release(&z);
+    blob_release(&b);
+}
+
+static void read_options(struct options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        SAMPLES_OPTIONS, { "jobs", required_argument, NULL, 'j' },
+        { "limit", required_argument, NULL, LIMIT }, { "compare", no_argument, NULL, COMPARE },
+        { "labels", required_argument, NULL, LABELS }, { "chain", required_argument, NULL, CHAIN },
+        { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+    };
+    int c, chain;
+
+    *o = (struct options){ .jobs = job_cores(), .chain = CHAIN_SAFE };
+    while ((c = getopt_long(argc, argv, "c:i:j:o:hV", longs, NULL)) != -1)
+        switch (c) {
+        case CHAIN:
+            chain = chain_find_name(optarg);
+            if (chain < 0)
+                cli_usage("--chain: '%s' is not one of none|safe|all", optarg);
+            o->chain = (enum chain)chain;
+            break;
+        case 'j':
+            o->jobs = cli_number("-j", optarg, 1);
+            break;
+        case LIMIT:
+            o->limit = cli_number("--limit", optarg, 1);
+            break;
+        case COMPARE:
+            o->compare = true;
+            break;
+        case LABELS:
+            o->labels = optarg;
+            break;
+        case 'o':
+            o->output = optarg;
+            break;
+        default:
+            if (!samples_option(&o->samples, c, optarg))
+                cli_option(c);
+        }
+}
+
+int main(int argc, char **argv)
+{
+    struct dopt_file f;
+    struct model m, fake;
+    struct samples s;
+    struct options o;
+    struct plan p;
+    struct run y = { 0 }, q = { 0 };
+    struct err e = { .status = ERR_INPUT };
+    const char **names;
+    bool planned;
+    long steps;
+
+    cli_init("dopt-run", usage);
+    read_options(&o, argc, argv);
+    inputs_open(&f, argc - optind, argv + optind);
+    inputs_model(&f, &m);
+    planned = inputs_plan(&f, &p, o.compare);
+    if (o.labels != NULL && !o.compare)
+        cli_usage("--labels goes with --compare");
+    samples_open(&s, &m, &o.samples);
+    steps = o.limit > 0 && o.limit < s.steps ? o.limit : s.steps;
+    names = NEW_ARRAY(const char *, (size_t)m.graph->nout);
+    for (int i = 0; i < m.graph->nout; i++)
+        names[i] = m.graph->out[i]->name;
+    if (planned) {
+        inputs_model(&f, &fake);
+        if (fake_quantize(&fake, &p, false, o.chain, &e) < 0)
+            cli_die(&e);
+        run_model(&q, &fake, &s, steps, o.jobs);
+        model_release(&fake);
+    }
+    if (!planned || o.compare)
+        run_model(&y, &m, &s, steps, o.jobs);
+    if (o.compare)
+        report(&y, &q, steps, names, &o);
+    else
+        write_outputs(planned ? &q : &y, steps, names, o.output);
+    run_release(&y, steps);
+    run_release(&q, steps);
+    free(names);
+    samples_close(&s);
+    if (planned)
+        plan_release(&p);
+    model_release(&m);
+    dopt_release(&f);
+    return o.output == NULL ? 0 : cli_finish();
+}

@@ -1,0 +1,119 @@
+/* samples.c: see samples.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "op/op.h"
+#include "samples.h"
+
+bool samples_option(struct samples_options *o, int letter, const char *arg)
+{
+    switch (letter) {
+    case 'c':
+        o->config = arg;
+        return true;
+    case 'i':
+        GROW(o->files, o->nfiles, o->capfiles);
+        o->files[o->nfiles++] = arg;
+        return true;
+    case SAMPLES_INPUT_FORMAT:
+        if (strcmp(arg, "NHWC") != 0 && strcmp(arg, "NCHW") != 0)
+            cli_usage("--input_format: '%s' is not one of NHWC|NCHW", arg);
+        o->nhwc = strcmp(arg, "NHWC") == 0;
+        return true;
+    case SAMPLES_FIT:
+        if (!image_fit_from(&o->fit, arg))
+            cli_usage("--fit: '%s' is not one of stretch|crop|letterbox", arg);
+        return true;
+    case SAMPLES_NO_RESIZE:
+        o->no_resize = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Do all outputs have a first dim that follows a batch of r? Asked by inferring with it. */
+static bool graph_takes_batch(struct model *m, int64_t n, int64_t r)
+{
+    struct graph *g = m->graph;
+    struct issues issues = { 0 };
+    struct err ignored;
+    bool takes = true;
+
+    for (int i = 0; i < g->nin; i++)
+        if (g->in[i]->shape.rank > 0 && g->in[i]->shape.dim[0] == n)
+            g->in[i]->shape.dim[0] = r;
+    takes = infer_model(m, &issues, &ignored) == 0;
+    for (int i = 0; i < g->nout && takes; i++)
+        takes = g->out[i]->shape.rank > 0 && g->out[i]->shape.dim[0] == r;
+    for (int i = 0; i < g->nin; i++)
+        if (g->in[i]->shape.rank > 0 && g->in[i]->shape.dim[0] == r)
+            g->in[i]->shape.dim[0] = n;
+    takes &= infer_model(m, &issues, &ignored) == 0;
+    return issues_report(&issues, &ignored) == 0 && takes;
+}
+
+static int open_set(struct samples *s, const struct samples_options *o, bool remainder, struct err *e)
+{
+    const struct graph *g = s->model->graph;
+    struct calset_input in[g->nin + 1];
+    struct calset_options co = { o->nhwc, o->no_resize, o->fit, remainder };
+
+    for (int i = 0; i < g->nin; i++)
+        in[i] = (struct calset_input){ g->in[i]->name, g->in[i]->dtype, g->in[i]->shape };
+    return o->config != NULL ? calset_open_conf(&s->set, &s->conf, in, g->nin, &co, e)
+                             : calset_open_files(&s->set, o->files, o->nfiles, in, g->nin, &co, e);
+}
+
+void samples_open(struct samples *s, struct model *m, const struct samples_options *o)
+{
+    const struct shape *first = m->graph->nin > 0 ? &m->graph->in[0]->shape : NULL;
+    int64_t n = first != NULL && first->rank > 0 ? first->dim[0] : 1;
+    struct err e = { .status = ERR_INPUT };
+    bool smaller = n > 1 && graph_takes_batch(m, n, n - 1);
+
+    *s = (struct samples){ .model = m };
+    if ((o->config != NULL) == (o->nfiles > 0))
+        cli_usage("give either -c config.prototxt or -i NAME=FILE");
+    if (o->config != NULL && conf_read(&s->conf, o->config, &e) < 0)
+        cli_die(&e);
+    if (s->conf.gpu)
+        warn("%s: USE_GPU: there is no GPU backend yet, this runs on the CPU", o->config);
+    if (open_set(s, o, smaller, &e) < 0)
+        cli_die(&e);
+    s->steps = calset_steps(s->set);
+}
+
+void samples_close(struct samples *s)
+{
+    calset_free(s->set);
+    conf_release(&s->conf);
+}
+
+void samples_drop(const struct samples *s, struct tensor *in)
+{
+    for (int i = 0; i < s->model->graph->nin; i++) {
+        free(in[i].data);
+        in[i].data = NULL;
+    }
+}
+
+int samples_step(const struct samples *s, long step, struct tensor *in, struct err *e)
+{
+    int n = s->model->graph->nin;
+
+    memset(in, 0, (size_t)n * sizeof *in);
+    for (int i = 0; i < n; i++)
+        if (calset_step(s->set, step, i, &in[i], e) < 0) {
+            samples_drop(s, in);
+            return -1;
+        }
+    return 0;
+}
+
+const char *samples_name(const struct samples *s, long step)
+{
+    return calset_name(s->set, 0, step * calset_batch(s->set));
+}
