@@ -59,6 +59,34 @@ int err_at(struct err *e, const char *fmt, ...)
     return -1;
 }
 
+void issues_add(struct issues *s, const char *fmt, ...)
+{
+    char one[600];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(one, sizeof one, fmt, ap);
+    va_end(ap);
+    s->n++;
+    if (s->text.size + strlen(one) > sizeof ((struct err *)0)->msg - 1200)
+        s->left_out++;
+    else
+        buf_printf(&s->text, "%s%s", s->text.size > 0 ? "; " : "", one);
+}
+
+int issues_report(struct issues *s, struct err *e)
+{
+    int n = s->n;
+
+    if (s->left_out > 0)
+        buf_printf(&s->text, "; and %d more", s->left_out);
+    if (n > 0)
+        err_unsupported(e, "%d unsupported: %s", n, (const char *)s->text.data);
+    buf_release(&s->text);
+    *s = (struct issues){ 0 };
+    return n > 0 ? -1 : 0;
+}
+
 void (*warn_sink)(const char *msg);
 
 void warn(const char *fmt, ...)

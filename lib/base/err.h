@@ -6,6 +6,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include "base/mem.h"
+
 enum err_status {
     ERR_INPUT = 1,       /* bad input or I/O */
     ERR_USAGE = 2,       /* wrong command line */
@@ -26,6 +28,15 @@ int err_unsupported(struct err *e, const char *fmt, ...) __attribute__((format(p
 
 /* Puts "place: " before the message; returns -1. */
 int err_at(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Unsupported things, collected so that one error lists them all. */
+struct issues {
+    struct buf text;
+    int n, left_out; /* left_out: found, but the message is full */
+};
+void issues_add(struct issues *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Empties the list: 0 if there was nothing, else -1 and "3 unsupported: …; …; …". */
+int issues_report(struct issues *s, struct err *e);
 
 /* A warning: one line handed to warn_sink (set by the tool; NULL = dropped). lib/ itself never prints. */
 extern void (*warn_sink)(const char *msg);

@@ -56,6 +56,16 @@ void names_release(struct names *m)
     *m = (struct names){ 0 };
 }
 
+const char *names_unique(struct names *m, struct arena *a, const char *base)
+{
+    const char *name = arena_strdup(a, base);
+
+    for (int n = 2; names_get(m, name) != NULL; n++)
+        name = arena_printf(a, "%s#%d", base, n);
+    names_put(m, name, m);
+    return name;
+}
+
 enum { SUGGEST_LEN = 120 };
 
 static unsigned distance(const char *a, const char *b)

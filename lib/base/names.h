@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/mem.h"
+
 struct names {
     struct name_slot *slots;
     size_t nslots, n;
@@ -13,6 +15,8 @@ struct names {
 void names_put(struct names *m, const char *key, void *value);
 void *names_get(const struct names *m, const char *key); /* NULL if absent */
 void names_release(struct names *m);
+/* A key that the map does not have yet, now in it: `base`, or "base#2", "base#3", … Lives in `a`. */
+const char *names_unique(struct names *m, struct arena *a, const char *base);
 
 /* Keeps the three names closest to `wanted` by edit distance (case-insensitive; a contained
  * part counts as close); feed candidates one by one, then print with suggest_text. */

@@ -13,8 +13,12 @@ void model_init(struct model *m)
 
 void model_release(struct model *m)
 {
+    for (int i = 0; i < m->nlinks; i++)
+        if (m->links[i].owned)
+            blob_release(&m->links[i].blob);
     free(m->values);
     free(m->data);
+    free(m->links);
     arena_release(&m->arena);
     *m = (struct model){ 0 };
 }
@@ -73,6 +77,15 @@ int datum_add(struct model *m, const void *p, uint64_t size)
     GROW(m->data, m->ndata, m->capdata);
     m->data[m->ndata] = (struct datum){ p, size };
     return m->ndata++;
+}
+
+void link_add(struct model *m, const char *path, const struct blob *b, bool owned)
+{
+    char *real = realpath(path, NULL);
+
+    GROW(m->links, m->nlinks, m->caplinks);
+    m->links[m->nlinks++] = (struct link){ arena_strdup(&m->arena, real != NULL ? real : path), *b, owned };
+    free(real);
 }
 
 struct value *constant_new(struct model *m, const char *name, enum dtype dtype, struct shape shape,
@@ -177,6 +190,19 @@ bool constant_ints(const struct model *m, const struct value *v, int64_t *out, i
         out[i] = tensor_get_int(&t, (size_t)i);
     *n = (int)count;
     return true;
+}
+
+void node_set_in(struct model *m, struct node *n, int i, struct value *v)
+{
+    if (i >= n->nin) {
+        struct value **in = arena_alloc(&m->arena, (size_t)(i + 1) * sizeof *in);
+
+        if (n->nin > 0)
+            memcpy(in, n->in, (size_t)n->nin * sizeof *in);
+        n->in = in;
+        n->nin = i + 1;
+    }
+    n->in[i] = v;
 }
 
 const struct attr *attr_find(const struct node *n, const char *name)

@@ -1,6 +1,7 @@
 /* ir.h: the model as every tool sees it: a graph of ONNX operators at opset 17 (DESIGN.md 3).
  *
- * Importers build it, passes change it, the dopt file carries it (format/, dopt-file(5)). Everything lives in the model's arena; weights point into mapped files.
+ * Importers build it, passes change it, the dopt file carries it (format/, dopt-file(5)). Everything lives in the model's arena;
+ * weights point into mapped files.
  * Whatever a value holds is known by asking it: `constant` (contents), `producer`, `dtype`, `shape`.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IR_IR_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "ir/tensor.h"
 
@@ -93,11 +95,12 @@ struct graph {
     int capnodes;
 };
 
-/* A file that DATA points into instead of copying it (--link). */
+/* A mapped file that data may lie in: the source model, and ONNX external data. With --link, DATA
+ * points into it instead of copying it. */
 struct link {
-    const char *path; /* absolute while in memory */
-    const uint8_t *p;
-    uint64_t size, mtime;
+    const char *path; /* absolute where that could be found out */
+    struct blob blob;
+    bool owned; /* unmapped by model_release; else by whoever opened it */
 };
 
 struct model {
@@ -109,7 +112,7 @@ struct model {
     int nnodes; /* over all graphs */
     int ndata, capdata;
     struct datum *data;
-    int nlinks;
+    int nlinks, caplinks;
     struct link *links;
     char digest[33]; /* hex XXH3-128 that import stored; names the model in OBSERVED and PLAN */
     /* The source model with its large tensors replaced by references to `data` (ONNX, TensorFlow). */
@@ -127,6 +130,8 @@ void graph_add(struct model *m, struct graph *g, struct node *n);
 struct graph *graph_new(struct model *m, const char *name);
 /* Registers borrowed bytes and returns their index. */
 int datum_add(struct model *m, const void *p, uint64_t size);
+/* Registers a mapped file; the blob is copied. */
+void link_add(struct model *m, const char *path, const struct blob *b, bool owned);
 /* A constant value over a copy of `size` bytes in the arena. */
 struct value *constant_new(struct model *m, const char *name, enum dtype dtype, struct shape shape,
                            const void *bytes);
@@ -134,6 +139,10 @@ struct value *constant_new(struct model *m, const char *name, enum dtype dtype, 
 void graph_each(struct graph *g, void (*f)(struct graph *, void *), void *ctx);
 /* Renumbers node ids in graph order and sets every value's producer. Call after changing nodes. */
 void model_index(struct model *m);
+/* Removes the nodes that no output needs and the values that nothing names any more, forgets outputs
+ * that nobody reads (out[i] = NULL), and renumbers. Data below `keep` stay even where no constant
+ * needs them: SOURCE may. */
+void model_prune(struct model *m, int keep);
 /* For every value id, how many node inputs and graph outputs (of all graphs) read it; caller frees. */
 int *model_uses(const struct model *m);
 
@@ -156,6 +165,8 @@ void attr_set_float(struct model *m, struct node *n, const char *name, float f);
 void attr_set_ints(struct model *m, struct node *n, const char *name, const int64_t *v, int count);
 void attr_set_string(struct model *m, struct node *n, const char *name, const char *s);
 struct attr *attr_add(struct model *m, struct node *n, const char *name, enum attr_type type);
+/* Input i, which may be one more than there are. */
+void node_set_in(struct model *m, struct node *n, int i, struct value *v);
 void attr_drop(struct node *n, const char *name);
 
 #endif

@@ -13,6 +13,7 @@ enum { KNOWN_MAX = 4096 }; /* bytes of a tensor followed by value */
 
 struct infer {
     struct model *m;
+    struct issues *issues;
     struct tensor *known; /* by value id: shape and, where small and known, data in the arena */
 };
 
@@ -83,9 +84,16 @@ static int infer_node(struct infer *f, const struct node *n, struct err *e)
 
 static int infer_graph(struct infer *f, const struct graph *g, struct err *e)
 {
-    for (int i = 0; i < g->nnodes; i++)
-        if (infer_node(f, g->nodes[i], e) < 0)
+    for (int i = 0; i < g->nnodes; i++) {
+        if (infer_node(f, g->nodes[i], e) == 0)
+            continue;
+        if (e->status != ERR_UNSUPPORTED)
             return -1;
+        issues_add(f->issues, "%s", e->msg);
+        for (int o = 0; o < g->nodes[i]->nout; o++)
+            if (g->nodes[i]->out[o] != NULL)
+                f->known[g->nodes[i]->out[o]->id].shape = shape_unknown();
+    }
     return 0;
 }
 
@@ -112,9 +120,9 @@ static void assume(struct infer *f)
     }
 }
 
-int infer_model(struct model *m, struct err *e)
+int infer_model(struct model *m, struct issues *issues, struct err *e)
 {
-    struct infer f = { m, NEW_ARRAY(struct tensor, (size_t)m->nvalues) };
+    struct infer f = { m, issues, NEW_ARRAY(struct tensor, (size_t)m->nvalues) };
     int rc = -1;
 
     assume(&f);

@@ -1,5 +1,6 @@
 /* op.c: the operator table, and what is asked of a row together with its node.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/names.h"
@@ -18,6 +19,22 @@ const struct op *op_find(const char *name)
         if (strcmp(ops[i].name, name) == 0)
             return &ops[i];
     return NULL;
+}
+
+bool node_arity(const struct node *n, char why[static 200])
+{
+    int most = n->op->maxin < 0 ? n->nin : n->op->maxin;
+    int need = node_is(n, OP_LOOP) ? 0 : n->op->minin; /* trip count and condition may both be left out */
+
+    why[0] = '\0';
+    if (n->nin > most)
+        snprintf(why, 200, "%d inputs, at most %d", n->nin, most);
+    for (int i = 0; i < need && why[0] == '\0'; i++)
+        if (i >= n->nin || n->in[i] == NULL)
+            snprintf(why, 200, "input %d is missing", i);
+    if (n->nout < 1 && why[0] == '\0')
+        snprintf(why, 200, "no output");
+    return why[0] == '\0';
 }
 
 int node_weight(const struct node *n)

@@ -68,6 +68,10 @@ static inline bool node_is(const struct node *n, enum op_id id)
     return n->op->id == id;
 }
 
+/* Whether the node has as many inputs and outputs as its row allows, none missing that must be there;
+ * if not, `why` says what. */
+bool node_arity(const struct node *n, char why[static 200]);
+
 /* May this node's output go through fused activations and one residual Add (prim.h)? */
 bool node_takes_post(const struct node *n);
 /* The other operand of an Add that could be fused behind the node writing `v`, or NULL. */
@@ -161,13 +165,23 @@ int call_axis(struct call *c, int64_t axis, int rank);
 /* Puts a fused residual into `out` before a primitive adds to it (its shape must be the output's). */
 int call_residual(struct call *c, void *out, const struct shape *shape);
 
-/* Runs row `op`'s function on shapes alone: dtypes, ranks and dims of the outputs, and the contents
- * of small integer outputs where the inputs' are known. Used by import; see op/infer.c. */
-int infer_model(struct model *m, struct err *e);
+/* ---- passes over a model ---- */
+
+/* Runs every kernel on shapes alone: dtypes, ranks and dims of the outputs, and the contents of small
+ * outputs where the inputs' are known. What kernels do not support is added to `issues`. */
+int infer_model(struct model *m, struct issues *issues, struct err *e);
 
 /* Replaces every node whose inputs are all constant by its result (op/fold.c), unless that is much
  * larger than what it comes from. */
 int fold_constants(struct model *m, struct err *e);
+
+/* BatchNormalization, and constants added or multiplied per channel, into the Conv, ConvTranspose or
+ * Gemm whose only reader they are (op/affine.c): a factor on the weight's constant, a new bias. */
+void fold_affine(struct model *m);
+
+/* Lets the readers of an Identity read its input (op/identity.c), except where it names an output of
+ * the model. */
+void remove_identities(struct model *m);
 
 /* Declares every kernel. */
 #define OP(id, name, fn, ...) int fn(struct call *c);

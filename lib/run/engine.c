@@ -174,8 +174,14 @@ static void schedule_graph(struct graph *graph, void *ctx)
     lifetimes(c, sc, graph != g->model->graph);
 }
 
+/* Weights lie in a linked model file at any address; kernels read elements in place. */
+static bool misaligned(const struct tensor *t)
+{
+    return t->data != NULL && dtype_size(t->dtype) > 0 && (uintptr_t)t->data % dtype_size(t->dtype) != 0;
+}
+
 /* Constants as the kernels read them: float16 weights of float32 values are widened here, folded
- * factors applied, unless the only reader prepares the weight itself. */
+ * factors applied, odd addresses left, unless the only reader prepares the weight itself. */
 static void constants_load(struct engine *g)
 {
     const struct model *m = g->model;
@@ -199,10 +205,14 @@ static void constants_load(struct engine *g)
             for (int k = 0; k < n->nin; k++) {
                 struct tensor *t = n->in[k] == NULL ? NULL : &g->constants[n->in[k]->id];
 
-                if (t == NULL || n->in[k]->constant == NULL || t->data != NULL || k == node_weight(n))
+                if (t == NULL || n->in[k]->constant == NULL || k == node_weight(n))
                     continue;
-                t->data = arena_alloc(&g->arena, (size_t)shape_count(&t->shape) * sizeof(float));
-                constant_f32(m, n->in[k], t->data);
+                if (misaligned(t)) {
+                    t->data = arena_copy(&g->arena, t->data, tensor_size(t));
+                } else if (t->data == NULL) {
+                    t->data = arena_alloc(&g->arena, (size_t)shape_count(&t->shape) * sizeof(float));
+                    constant_f32(m, n->in[k], t->data);
+                }
             }
         }
 }

@@ -1,0 +1,168 @@
+/* dopt-import: a model of another framework becomes a dopt file. dopt-import(1).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "conf/shapes.h"
+#include "format/guess.h"
+#include "format/model.h"
+#include "onnx/import.h"
+
+static const char usage[] =
+    "usage: dopt-import [-hV] [--framework 3|5] [--input_shape SHAPES] [--link]\n"
+    "                   [--out_nodes NAMES] [--weight FILE] [-o FILE] [MODEL]\n";
+
+struct options {
+    long framework; /* 0: by content */
+    const char *input_shape, *out_nodes, *output, *path;
+    bool link;
+};
+
+static void parse(struct options *o, int argc, char **argv)
+{
+    enum { FRAMEWORK = 256, SHAPE, LINK, NODES, WEIGHT };
+    static const struct option longs[] = {
+        { "framework", required_argument, NULL, FRAMEWORK },
+        { "help", no_argument, NULL, 'h' },
+        { "input_shape", required_argument, NULL, SHAPE },
+        { "input-shape", required_argument, NULL, SHAPE },
+        { "link", no_argument, NULL, LINK },
+        { "out_nodes", required_argument, NULL, NODES },
+        { "out-nodes", required_argument, NULL, NODES },
+        { "output", required_argument, NULL, 'o' },
+        { "version", no_argument, NULL, 'V' },
+        { "weight", required_argument, NULL, WEIGHT },
+        { NULL, 0, NULL, 0 },
+    };
+    int c;
+
+    *o = (struct options){ 0 };
+    while ((c = getopt_long(argc, argv, "ho:V", longs, NULL)) != -1)
+        switch (c) {
+        case FRAMEWORK:
+            o->framework = cli_number("--framework", optarg, 3);
+            if (o->framework != 3 && o->framework != 5)
+                cli_usage("--framework %ld: 3 is TensorFlow, 5 is PyTorch or ONNX", o->framework);
+            break;
+        case SHAPE:
+            o->input_shape = optarg;
+            break;
+        case LINK:
+            o->link = true;
+            break;
+        case NODES:
+            o->out_nodes = optarg;
+            break;
+        case WEIGHT: /* of PyTorch; an ONNX model has its weights inside */
+            break;
+        case 'o':
+            o->output = optarg;
+            break;
+        default:
+            cli_option(c);
+        }
+    if (argc - optind > 1)
+        cli_usage("one model at a time: '%s'?", argv[optind + 1]);
+    o->path = optind < argc && strcmp(argv[optind], "-") != 0 ? argv[optind] : NULL;
+    if (o->output != NULL && strcmp(o->output, "-") == 0)
+        o->output = NULL;
+    if (o->link && (o->output == NULL || o->path == NULL))
+        cli_usage("--link needs -o FILE and a MODEL file: a pipe has no place that a link could "
+                  "start from");
+    if (o->output == NULL && isatty(1))
+        cli_usage("a dopt file is nothing for a terminal: -o FILE");
+}
+
+/* Only ONNX so far. */
+static int check_format(const struct options *o, const struct blob *b, struct err *e)
+{
+    enum format f = format_guess(b->data, b->size);
+    const char *name = o->path == NULL ? "<stdin>" : o->path;
+
+    switch (f) {
+    case FORMAT_ONNX:
+        if (o->framework == FRAMEWORK_TENSORFLOW)
+            return err_set(e, "%s: is an ONNX model: use --framework 5", name);
+        return 0;
+    case FORMAT_GRAPHDEF:
+        return err_unsupported(
+            e, "%s: is a TensorFlow GraphDef (--framework 3): comes with a later release", name);
+    case FORMAT_PYTHON:
+    case FORMAT_PTH:
+    case FORMAT_TORCHSCRIPT:
+        return err_unsupported(
+            e, "%s: is %s: comes with a later release; export it with torch.onnx.export", name,
+            format_name(f));
+    case FORMAT_SAVEDMODEL:
+    case FORMAT_GRAPHDEF_TEXT:
+    case FORMAT_TFLITE:
+    case FORMAT_HDF5:
+        return err_unsupported(e, "%s: is %s, a frozen GraphDef (.pb) or an ONNX model is needed",
+                               name, format_name(f));
+    case FORMAT_DOPT:
+        return err_set(e, "%s: is a dopt file already", name);
+    default:
+        return err_set(e, "%s: is %s, not a model", name, format_name(f));
+    }
+}
+
+/* The options that change the result, as they were understood. */
+static void record(struct dopt_file *f, const struct shapes *s, const struct out_nodes *o)
+{
+    struct buf shapes = { 0 }, nodes = { 0 };
+    const char *list[2];
+    int n = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        buf_printf(&shapes, "%s%s:", i ? ";" : "--input_shape=", s->items[i].name);
+        for (int k = 0; k < s->items[i].shape.rank; k++)
+            buf_printf(&shapes, "%s%lld", k ? "," : "", (long long)s->items[i].shape.dim[k]);
+    }
+    for (int i = 0; i < o->n; i++)
+        buf_printf(&nodes, "%s%s", i ? ";" : "--out_nodes=", o->names[i]);
+    if (s->n > 0)
+        list[n++] = (const char *)shapes.data;
+    if (o->n > 0)
+        list[n++] = (const char *)nodes.data;
+    dopt_record(f, "dopt-import", DOPT_VERSION, list, n);
+    buf_release(&shapes);
+    buf_release(&nodes);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    struct shapes shapes = { 0 };
+    struct out_nodes nodes = { 0 };
+    struct import_options io = { &shapes, &nodes };
+    struct dopt_file f;
+    struct model m;
+    struct blob b;
+    struct err e;
+
+    cli_init("dopt-import", usage);
+    parse(&o, argc, argv);
+    if (o.input_shape != NULL && shapes_read(&shapes, o.input_shape, &e) < 0)
+        cli_usage("--input_shape: %s", e.msg);
+    if (o.out_nodes != NULL && out_nodes_read(&nodes, o.out_nodes, &e) < 0)
+        cli_usage("--out_nodes: %s", e.msg);
+    if (blob_open(&b, o.path, &e) < 0 || check_format(&o, &b, &e) < 0)
+        cli_die(&e);
+    model_init(&m);
+    dopt_init(&f);
+    if (onnx_import(&m, &b, o.path, &io, &e) < 0)
+        cli_die(&e);
+    model_add(&f, &m, o.link);
+    record(&f, &shapes, &nodes);
+    if (dopt_save(&f, o.output, NULL, &e) < 0)
+        cli_die(&e);
+    dopt_release(&f);
+    model_release(&m);
+    blob_release(&b);
+    shapes_release(&shapes);
+    out_nodes_release(&nodes);
+    return o.output == NULL ? 0 : cli_finish();
+}

@@ -1,0 +1,146 @@
+/* map.c: ONNX operator names, one row each: the IR's operator, how many outputs are taken, and
+ * which attributes any opset gives it. An operator without a row is unsupported.
+ * github.com/onnx/onnx/docs/Changelog.md
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "onnx/context.h"
+#include "onnx/upgrade.h"
+#include "op/op.h"
+
+#define WINDOW "auto_pad:s dilations:I kernel_shape:I pads:I strides:I "
+#define REDUCE "axes:I keepdims:i noop_with_empty_axes:i"
+#define RNN                                                                                        \
+    "activation_alpha:F activation_beta:F activations:S clip:f direction:s hidden_size:i "         \
+    "layout:i "
+
+static const struct onnx_op rows[] = {
+    { "Abs", OP_ABS, 1, "", NULL },
+    { "Add", OP_ADD, 1, "", NULL },
+    { "And", OP_AND, 1, "", NULL },
+    { "ArgMax", OP_ARGMAX, 1, "axis:i keepdims:i select_last_index:i", NULL },
+    { "ArgMin", OP_ARGMIN, 1, "axis:i keepdims:i select_last_index:i", NULL },
+    { "AveragePool", OP_AVERAGEPOOL, 1, WINDOW "ceil_mode:i count_include_pad:i", NULL },
+    { "BatchNormalization", OP_BATCHNORMALIZATION, 1,
+      "epsilon:f momentum:f spatial:i=1 training_mode:i=0", NULL },
+    { "Cast", OP_CAST, 1, "to:i saturate:i", upgrade_cast },
+    { "Ceil", OP_CEIL, 1, "", NULL },
+    { "Celu", OP_CELU, 1, "alpha:f", NULL },
+    { "Clip", OP_CLIP, 1, "min:f max:f", upgrade_clip },
+    { "Concat", OP_CONCAT, 1, "axis:i", NULL },
+    { "ConstantOfShape", OP_CONSTANTOFSHAPE, 1, "value:t", NULL },
+    { "Conv", OP_CONV, 1, WINDOW "group:i", NULL },
+    { "ConvTranspose", OP_CONVTRANSPOSE, 1, WINDOW "group:i output_padding:I output_shape:I",
+      NULL },
+    { "Cos", OP_COS, 1, "", NULL },
+    { "DepthToSpace", OP_DEPTHTOSPACE, 1, "blocksize:i mode:s", NULL },
+    { "DequantizeLinear", OP_DEQUANTIZELINEAR, 1, "axis:i block_size:i=0", NULL },
+    { "Div", OP_DIV, 1, "", NULL },
+    { "Dropout", OP_IDENTITY, 1, "ratio:f seed:i", upgrade_dropout },
+    { "Elu", OP_ELU, 1, "alpha:f", NULL },
+    { "Equal", OP_EQUAL, 1, "", NULL },
+    { "Erf", OP_ERF, 1, "", NULL },
+    { "Exp", OP_EXP, 1, "", NULL },
+    { "Expand", OP_EXPAND, 1, "", NULL },
+    { "Flatten", OP_FLATTEN, 1, "axis:i", NULL },
+    { "Floor", OP_FLOOR, 1, "", NULL },
+    { "GRU", OP_GRU, 2, RNN "linear_before_reset:i", NULL },
+    { "Gather", OP_GATHER, 1, "axis:i", NULL },
+    { "GatherElements", OP_GATHERELEMENTS, 1, "axis:i", NULL },
+    { "Gelu", OP_GELU, 1, "approximate:s", NULL },
+    { "Gemm", OP_GEMM, 1, "alpha:f beta:f transA:i transB:i", NULL },
+    { "GlobalAveragePool", OP_GLOBALAVERAGEPOOL, 1, "", NULL },
+    { "GlobalMaxPool", OP_GLOBALMAXPOOL, 1, "", NULL },
+    { "Greater", OP_GREATER, 1, "", NULL },
+    { "GreaterOrEqual", OP_GREATEROREQUAL, 1, "", NULL },
+    { "HardSigmoid", OP_HARDSIGMOID, 1, "alpha:f beta:f", NULL },
+    { "HardSwish", OP_HARDSWISH, 1, "", NULL },
+    { "Identity", OP_IDENTITY, 1, "", NULL },
+    { "If", OP_IF, 1 << 20, "then_branch:g else_branch:g", NULL },
+    { "InstanceNormalization", OP_INSTANCENORMALIZATION, 1, "epsilon:f", NULL },
+    { "IsNaN", OP_ISNAN, 1, "", NULL },
+    { "LRN", OP_LRN, 1, "alpha:f beta:f bias:f size:i", NULL },
+    { "LSTM", OP_LSTM, 3, RNN "input_forget:i", NULL },
+    { "LayerNormalization", OP_LAYERNORMALIZATION, 3, "axis:i epsilon:f stash_type:i", NULL },
+    { "LeakyRelu", OP_LEAKYRELU, 1, "alpha:f", NULL },
+    { "Less", OP_LESS, 1, "", NULL },
+    { "LessOrEqual", OP_LESSOREQUAL, 1, "", NULL },
+    { "Log", OP_LOG, 1, "", NULL },
+    { "LogSoftmax", OP_LOGSOFTMAX, 1, "axis:i", upgrade_softmax },
+    { "Loop", OP_LOOP, 1 << 20, "body:g", NULL },
+    { "LpNormalization", OP_LPNORMALIZATION, 1, "axis:i p:i", NULL },
+    { "MatMul", OP_MATMUL, 1, "", NULL },
+    { "Max", OP_MAX, 1, "", NULL },
+    { "MaxPool", OP_MAXPOOL, 1, WINDOW "ceil_mode:i storage_order:i", NULL },
+    { "Mean", OP_MEAN, 1, "", NULL },
+    { "Min", OP_MIN, 1, "", NULL },
+    { "Mish", OP_MISH, 1, "", NULL },
+    { "Mod", OP_MOD, 1, "fmod:i", NULL },
+    { "Mul", OP_MUL, 1, "", NULL },
+    { "Neg", OP_NEG, 1, "", NULL },
+    { "Not", OP_NOT, 1, "", NULL },
+    { "Or", OP_OR, 1, "", NULL },
+    { "PRelu", OP_PRELU, 1, "", NULL },
+    { "Pad", OP_PAD, 1, "mode:s pads:I value:f", upgrade_pad },
+    { "Pow", OP_POW, 1, "", NULL },
+    { "QuantizeLinear", OP_QUANTIZELINEAR, 1, "axis:i saturate:i block_size:i=0 output_dtype:i=0",
+      NULL },
+    { "Range", OP_RANGE, 1, "", NULL },
+    { "Reciprocal", OP_RECIPROCAL, 1, "", NULL },
+    { "ReduceL1", OP_REDUCEL1, 1, REDUCE, NULL },
+    { "ReduceL2", OP_REDUCEL2, 1, REDUCE, NULL },
+    { "ReduceLogSum", OP_REDUCELOGSUM, 1, REDUCE, NULL },
+    { "ReduceLogSumExp", OP_REDUCELOGSUMEXP, 1, REDUCE, NULL },
+    { "ReduceMax", OP_REDUCEMAX, 1, REDUCE, NULL },
+    { "ReduceMean", OP_REDUCEMEAN, 1, REDUCE, NULL },
+    { "ReduceMin", OP_REDUCEMIN, 1, REDUCE, NULL },
+    { "ReduceProd", OP_REDUCEPROD, 1, REDUCE, NULL },
+    { "ReduceSum", OP_REDUCESUM, 1, REDUCE, NULL },
+    { "ReduceSumSquare", OP_REDUCESUMSQUARE, 1, REDUCE, NULL },
+    { "Relu", OP_RELU, 1, "", NULL },
+    { "Reshape", OP_RESHAPE, 1, "allowzero:i", NULL },
+    { "Resize", OP_RESIZE, 1,
+      "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i "
+      "extrapolation_value:f keep_aspect_ratio_policy:s mode:s nearest_mode:s",
+      upgrade_resize },
+    { "Round", OP_ROUND, 1, "", NULL },
+    { "Selu", OP_SELU, 1, "alpha:f gamma:f", NULL },
+    { "Shape", OP_SHAPE, 1, "start:i end:i", NULL },
+    { "Sigmoid", OP_SIGMOID, 1, "", NULL },
+    { "Sign", OP_SIGN, 1, "", NULL },
+    { "Sin", OP_SIN, 1, "", NULL },
+    { "Size", OP_SIZE, 1, "", NULL },
+    { "Slice", OP_SLICE, 1, "axes:I ends:I starts:I", upgrade_slice },
+    { "Softmax", OP_SOFTMAX, 1, "axis:i", upgrade_softmax },
+    { "Softplus", OP_SOFTPLUS, 1, "", NULL },
+    { "Softsign", OP_SOFTSIGN, 1, "", NULL },
+    { "SpaceToDepth", OP_SPACETODEPTH, 1, "blocksize:i", NULL },
+    { "Split", OP_SPLIT, 1 << 20, "axis:i split:I num_outputs:i", upgrade_split },
+    { "Sqrt", OP_SQRT, 1, "", NULL },
+    { "Squeeze", OP_SQUEEZE, 1, "axes:I", upgrade_axes },
+    { "Sub", OP_SUB, 1, "", NULL },
+    { "Sum", OP_SUM, 1, "", NULL },
+    { "Tanh", OP_TANH, 1, "", NULL },
+    { "ThresholdedRelu", OP_THRESHOLDEDRELU, 1, "alpha:f", NULL },
+    { "Tile", OP_TILE, 1, "", NULL },
+    { "Transpose", OP_TRANSPOSE, 1, "perm:I", NULL },
+    { "Unsqueeze", OP_UNSQUEEZE, 1, "axes:I", upgrade_axes },
+    { "Upsample", OP_RESIZE, 1, "mode:s scales:F", upgrade_upsample },
+    { "Where", OP_WHERE, 1, "", NULL },
+    { "Xor", OP_XOR, 1, "", NULL },
+};
+
+const struct onnx_op *onnx_op_find(const char *name)
+{
+    size_t lo = 0, hi = sizeof rows / sizeof *rows;
+
+    while (lo < hi) { /* sorted bytewise */
+        size_t mid = (lo + hi) / 2;
+        int order = strcmp(name, rows[mid].name);
+
+        if (order == 0)
+            return &rows[mid];
+        *(order < 0 ? &hi : &lo) = order < 0 ? mid : mid + 1;
+    }
+    return NULL;
+}

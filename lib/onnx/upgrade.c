@@ -1,0 +1,260 @@
+/* upgrade.c: see upgrade.h. What older opsets wrote as attributes are inputs now; the attribute's
+ * presence decides, not the opset. github.com/onnx/onnx/docs/Changelog.md
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "onnx/upgrade.h"
+#include "op/op.h"
+
+/* Moves an attribute of integers to input i, unless the input is there already. */
+static void ints_to_input(struct import *c, struct node *n, const char *name, int i)
+{
+    const struct attr *a = attr_find(n, name);
+
+    if (a == NULL)
+        return;
+    if (i >= n->nin || n->in[i] == NULL) {
+        while (n->nin < i)
+            node_set_in(c->m, n, n->nin, NULL);
+        node_set_in(c->m, n, i, import_ints(c, n, name, a->ints, a->n));
+    }
+    attr_drop(n, name);
+}
+
+static void float_to_input(struct import *c, struct node *n, const char *name, int i)
+{
+    const struct attr *a = attr_find(n, name);
+
+    if (a == NULL)
+        return;
+    if (i >= n->nin || n->in[i] == NULL) {
+        while (n->nin < i)
+            node_set_in(c->m, n, n->nin, NULL);
+        node_set_in(c->m, n, i, import_float(c, n, name, a->f));
+    }
+    attr_drop(n, name);
+}
+
+int upgrade_axes(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    ints_to_input(c, n, "axes", 1);
+    return 0;
+}
+
+int upgrade_cast(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t to = attr_int(n, "to", 0);
+
+    (void)g;
+    if (import_dtype((int32_t)to) == DT_NONE) {
+        issues_add(&c->issues, "node %s: Cast: to type %lld", n->name, (long long)to);
+        attr_set_int(c->m, n, "to", DT_F32);
+    }
+    attr_drop(n, "saturate"); /* says something about 8-bit floats only */
+    return 0;
+}
+
+int upgrade_clip(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    float_to_input(c, n, "min", 1);
+    float_to_input(c, n, "max", 2);
+    return 0;
+}
+
+int upgrade_dropout(struct import *c, struct graph *g, struct node *n)
+{
+    const struct value *training = n->nin > 2 ? n->in[2] : NULL;
+    int64_t on = 0;
+    int count;
+
+    (void)g;
+    if (training != NULL && (!constant_ints(c->m, training, &on, 1, &count) || on != 0))
+        issues_add(&c->issues, "node %s: Dropout: training_mode", n->name);
+    n->nin = 1;
+    n->nattrs = 0;
+    return 0;
+}
+
+int upgrade_pad(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    ints_to_input(c, n, "pads", 1);
+    float_to_input(c, n, "value", 2);
+    return 0;
+}
+
+static bool one_of(const char *s, const char *const *list, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(s, list[i]) == 0)
+            return true;
+    return false;
+}
+
+/* An attribute that must be one of these words; else it is noted and dropped. */
+static void check_word(struct import *c, struct node *n, const char *name, const char *const *list,
+                       int count)
+{
+    const char *s = attr_string(n, name, list[0]);
+
+    if (one_of(s, list, count))
+        return;
+    issues_add(&c->issues, "node %s: %s: %s %s", n->name, n->op->name, name, s);
+    attr_drop(n, name);
+}
+
+int upgrade_resize(struct import *c, struct graph *g, struct node *n)
+{
+    static const char *const modes[] = { "nearest", "linear", "cubic" };
+    static const char *const coordinates[] = { "half_pixel", "pytorch_half_pixel", "align_corners",
+                                               "asymmetric" };
+    static const char *const nearest[] = { "round_prefer_floor", "round_prefer_ceil", "floor",
+                                           "ceil" };
+
+    if (c->opset < 11)
+        return upgrade_upsample(c, g, n);
+    check_word(c, n, "mode", modes, 3);
+    check_word(c, n, "coordinate_transformation_mode", coordinates, 4);
+    check_word(c, n, "nearest_mode", nearest, 4);
+    attr_drop(n, "extrapolation_value"); /* of tf_crop_and_resize */
+    return 0;
+}
+
+int upgrade_slice(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    ints_to_input(c, n, "starts", 1);
+    ints_to_input(c, n, "ends", 2);
+    ints_to_input(c, n, "axes", 3);
+    return 0;
+}
+
+/* Until opset 12 Softmax looked at its input as a matrix, flattened at `axis`. */
+int upgrade_softmax(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t axis = attr_int(n, "axis", c->opset < 13 ? 1 : -1);
+
+    (void)g;
+    if (c->opset >= 13 || axis == -1)
+        return 0;
+    attr_drop(n, "axis");
+    attr_set_int(c->m, n, "flatten_axis", axis);
+    c->late = true;
+    return 0;
+}
+
+int upgrade_split(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    ints_to_input(c, n, "split", 1);
+    if (attr_int(n, "num_outputs", n->nout) != n->nout)
+        return import_fail(c, "node %s: Split: num_outputs %lld, but %d outputs", n->name,
+                           (long long)attr_int(n, "num_outputs", 0), n->nout);
+    attr_drop(n, "num_outputs");
+    return 0;
+}
+
+/* x, scales -> x, roi, scales; indices are truncated products, as in Resize's "asymmetric". */
+int upgrade_upsample(struct import *c, struct graph *g, struct node *n)
+{
+    const struct attr *scales = attr_find(n, "scales");
+    const char *mode = attr_string(n, "mode", "nearest");
+    struct value *v = n->nin > 1 ? n->in[1] : NULL;
+
+    (void)g;
+    if (scales != NULL) {
+        struct shape s = shape_of(1, (int64_t[]){ scales->n });
+
+        v = constant_new(
+            c->m,
+            names_unique(&c->used, &c->m->arena, arena_printf(&c->m->arena, "%s/scales", n->name)),
+            DT_F32, s, scales->floats);
+        attr_drop(n, "scales");
+    }
+    if (v == NULL)
+        return import_fail(c, "node %s: no scales", n->name);
+    n->nin = 1;
+    node_set_in(c->m, n, 1, NULL);
+    node_set_in(c->m, n, 2, v);
+    if (strcmp(mode, "bilinear") == 0)
+        attr_set_string(c->m, n, "mode", "linear");
+    else if (strcmp(mode, "nearest") != 0 && strcmp(mode, "linear") != 0)
+        issues_add(&c->issues, "node %s: Upsample: mode %s", n->name, mode);
+    attr_set_string(c->m, n, "coordinate_transformation_mode", "asymmetric");
+    attr_set_string(c->m, n, "nearest_mode", "floor");
+    return 0;
+}
+
+static struct node *made(struct import *c, enum op_id op, const struct node *by, const char *what,
+                         int nin)
+{
+    const char *name =
+        names_unique(&c->nodes, &c->m->arena, arena_printf(&c->m->arena, "%s/%s", by->name, what));
+    struct node *n = node_new(c->m, &ops[op], name, nin, 1);
+
+    n->out[0] = import_value(c, name, DT_NONE, shape_unknown());
+    return n;
+}
+
+/* Flatten -> Softmax -> Reshape to the Shape of the input, with `n` in the middle. */
+static void flatten_around(struct import *c, struct graph *g, struct node *n, int64_t axis)
+{
+    struct node *shape = made(c, OP_SHAPE, n, "shape", 1),
+                *flat = made(c, OP_FLATTEN, n, "flatten", 1);
+    struct node *back = made(c, OP_RESHAPE, n, "reshape", 2);
+    struct value *out = n->out[0];
+
+    shape->in[0] = flat->in[0] = n->in[0];
+    shape->out[0]->dtype = DT_I64;
+    flat->out[0]->dtype = out->dtype;
+    attr_set_int(c->m, flat, "axis", axis);
+    n->in[0] = flat->out[0];
+    n->out[0] = back->out[0];
+    n->out[0]->dtype = out->dtype;
+    back->in[0] = n->out[0];
+    back->in[1] = shape->out[0];
+    back->out[0] = out;
+    graph_add(c->m, g, shape);
+    graph_add(c->m, g, flat);
+    graph_add(c->m, g, n);
+    graph_add(c->m, g, back);
+}
+
+static void late_graph(struct graph *g, void *ctx)
+{
+    struct import *c = ctx;
+    struct node **nodes = g->nodes;
+    int nnodes = g->nnodes;
+
+    g->nodes = NULL;
+    g->nnodes = g->capnodes = 0;
+    for (int i = 0; i < nnodes; i++) {
+        struct node *n = nodes[i];
+        const struct shape *s = n->nin > 0 && n->in[0] != NULL ? &n->in[0]->shape : NULL;
+        int64_t axis = attr_int(n, "flatten_axis", -1), from;
+        bool alone = s != NULL && s->rank >= 0;
+
+        if (attr_find(n, "flatten_axis") == NULL) {
+            graph_add(c->m, g, n);
+            continue;
+        }
+        attr_drop(n, "flatten_axis");
+        from = axis < 0 && alone ? axis + s->rank : axis;
+        for (int64_t d = from + 1; alone && d >= 0 && d < s->rank; d++)
+            alone = s->dim[d] == 1;
+        if (alone && from >= 0) {
+            attr_set_int(c->m, n, "axis", from);
+            graph_add(c->m, g, n);
+        } else {
+            flatten_around(c, g, n, axis);
+        }
+    }
+}
+
+void upgrade_late(struct import *c)
+{
+    graph_each(c->m->graph, late_graph, c);
+    model_index(c->m);
+}
