@@ -32,4 +32,4 @@ echo "on the test pictures (dopt-run --compare)"
 echo
 echo "bytes: digits.onnx $(size "$digits/digits.onnx"), grid $(size grid/digits.onnx), qdq $(size qdq/digits.onnx)," \
     "param $(size grid/param)"
-cmp grid/param qdq/param && echo "param is the same for both; everything is in build/demo"
+echo "everything is in build/demo; try: dopt-show build/demo/grid/param"
