@@ -20,6 +20,20 @@ static bool is_std(const char *path)
     return path == NULL || strcmp(path, "-") == 0;
 }
 
+char *path_behind_link(const char *path)
+{
+    char target[4096], *real;
+    ssize_t n = readlink(path, target, sizeof target - 1);
+
+    if (n <= 0)
+        return mem_strdup(path);
+    target[n] = '\0';
+    if (target[0] == '/')
+        return mem_strdup(target);
+    real = realpath(path, NULL);
+    return real != NULL ? real : mem_strdup(path);
+}
+
 static int slurp(struct blob *b, int fd, const char *name, struct err *e)
 {
     struct buf buf = { 0 };
@@ -143,11 +157,11 @@ int out_open(struct out *o, const char *path, struct err *e)
     }
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return err_set(e, "%s: is a directory, name a file to write", path);
-    o->path = mem_strdup(path);
+    o->path = path_behind_link(path);
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         o->f = fopen(path, "wbe");
     } else {
-        o->tmp = mem_printf("%s.XXXXXX", path);
+        o->tmp = mem_printf("%s.XXXXXX", o->path);
         fd = mkostemp(o->tmp, O_CLOEXEC);
         if (fd >= 0) {
             pending_add(o->tmp);
@@ -161,7 +175,7 @@ int out_open(struct out *o, const char *path, struct err *e)
         }
     }
     if (o->f == NULL) {
-        err_set(e, "%s: cannot create:", path);
+        err_set(e, "%s: cannot create:", o->path);
         out_release(o);
         return -1;
     }

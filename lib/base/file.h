@@ -10,6 +10,10 @@
 
 #include "base/err.h"
 
+/* Where a symbolic link points (the name itself need not exist there), else the path as it is: what a
+ * file is called, and in whose folder it lies. malloc'ed. */
+char *path_behind_link(const char *path);
+
 /* The bytes of one input, read-only. A regular file is mapped (no anonymous memory); anything else
  * is read to its end. */
 struct blob {

@@ -292,6 +292,7 @@ static const char *path_find(struct conf *c, const char *written)
 
 int conf_read(struct conf *c, const char *path, struct err *e)
 {
+    char *real;
     struct reader r = { .conf = c };
     struct blob b;
     char *bytes;
@@ -300,7 +301,9 @@ int conf_read(struct conf *c, const char *path, struct err *e)
     *c = (struct conf){ 0 };
     if (blob_open(&b, path, e) < 0)
         return -1;
-    c->path = arena_strdup(&c->arena, path == NULL || strcmp(path, "-") == 0 ? "<stdin>" : path);
+    real = path == NULL || strcmp(path, "-") == 0 ? mem_strdup("<stdin>") : path_behind_link(path);
+    c->path = arena_strdup(&c->arena, real);
+    free(real);
     bytes = arena_strndup(&c->arena, (const char *)b.data, b.size);
     if (lexer_init(&r.x, c->path, bytes, b.size, &c->arena, e) < 0 ||
         fields_read(&r, conf_fields, sizeof conf_fields / sizeof *conf_fields, '\0', e) < 0)
