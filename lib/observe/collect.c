@@ -43,36 +43,54 @@ void collector_free(struct collector *c)
 }
 
 /* One pass over a block that stays in the cache: extrema, zeros, and the largest magnitude's bits,
- * which tell NaN and inf. */
+ * which tell NaN and inf. Extrema are taken on integers that order like the floats (the magnitude's
+ * bits, inverted where negative), because those the compiler may take in any order. */
 struct scan {
-    float min, max;
+    int32_t min, max;
     uint64_t zeros;
-    uint32_t top;
+    int32_t top;
 };
+
+static int32_t float_order(float x)
+{
+    int32_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+
+static float order_float(int32_t o)
+{
+    int32_t bits = o ^ ((o >> 31) & 0x7fffffff);
+    float x;
+
+    memcpy(&x, &bits, sizeof x);
+    return x + 0.0f; /* -0 is 0 */
+}
 
 __attribute__((target_clones("avx512f", "avx2", "default"))) static void
 scan_block(struct scan *s, const float *x, size_t n)
 {
-    float min = s->min, max = s->max;
-    uint32_t zeros = 0, top = s->top;
+    int32_t min = s->min, max = s->max, top = s->top, zeros = 0;
 
     for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
+        int32_t bits, order, magnitude;
 
         memcpy(&bits, &x[i], sizeof bits);
-        bits &= 0x7fffffff;
-        min = x[i] < min ? x[i] : min;
-        max = x[i] > max ? x[i] : max;
-        zeros += bits == 0;
-        top = bits > top ? bits : top;
+        order = bits ^ ((bits >> 31) & 0x7fffffff);
+        magnitude = bits & 0x7fffffff;
+        min = order < min ? order : min;
+        max = order > max ? order : max;
+        top = magnitude > top ? magnitude : top;
+        zeros += magnitude == 0;
     }
-    *s = (struct scan){ min, max, s->zeros + zeros, top };
+    *s = (struct scan){ min, max, s->zeros + (uint64_t)zeros, top };
 }
 
 static int seen_values(struct part *p, const struct collector_place *at, const struct value *v,
                        const struct tensor *t, struct err *e)
 {
-    struct scan s = { INFINITY, -INFINITY, 0, 0 };
+    struct scan s = { float_order(INFINITY), float_order(-INFINITY), 0, 0 };
     struct tensor_stats *stats = &p->stats, now;
     size_t n = (size_t)shape_count(&t->shape);
     const float *x = t->data;
@@ -88,11 +106,11 @@ static int seen_values(struct part *p, const struct collector_place *at, const s
     if (s.top >= 0x7f800000)
         return err_set(e, "tensor %s: %s in sample %s: mend or leave out that sample", v->name,
                        s.top > 0x7f800000 ? "NaN" : "inf", at->sample);
-    now = (struct tensor_stats){ .samples = 1, .count = n, .zeros = s.zeros, .min = s.min, .max = s.max,
+    now = (struct tensor_stats){ .samples = 1, .count = n, .zeros = s.zeros, .min = order_float(s.min), .max = order_float(s.max),
                                  .min_step = at->step, .max_step = at->step };
     if (n > 0) {
-        now.sum_min = fixed_of(s.min);
-        now.sum_max = fixed_of(s.max);
+        now.sum_min = fixed_of((double)now.min);
+        now.sum_max = fixed_of((double)now.max);
     }
     stats_merge(stats, &now);
     return 0;

@@ -14,7 +14,7 @@ enum { TURNS = 4, DRAIN_AT = 1 << 24 };
 
 struct hist_live {
     size_t filled; /* values since the last drain */
-    uint64_t *table; /* [TURNS][HIST_BINS] */
+    uint64_t *table; /* [HIST_BINS][TURNS] */
     uint64_t *count, *low; /* [HIST_BINS]: drained */
 };
 
@@ -47,8 +47,8 @@ static void spill(struct hist_live *t)
 {
     for (size_t k = 0; k < (size_t)TURNS * HIST_BINS; k++)
         if (t->table[k] != 0) {
-            t->count[k % HIST_BINS] += t->table[k] >> 40;
-            t->low[k % HIST_BINS] += t->table[k] & 0xffffffffff;
+            t->count[k / TURNS] += t->table[k] >> 40;
+            t->low[k / TURNS] += t->table[k] & 0xffffffffff;
             t->table[k] = 0;
         }
     t->filled = 0;
@@ -62,11 +62,11 @@ static void add_some(uint64_t *table, const float *x, size_t n)
     for (; i + TURNS <= n; i += TURNS) {
         memcpy(b, x + i, sizeof b);
         for (int k = 0; k < TURNS; k++)
-            table[(size_t)k * HIST_BINS + (b[k] >> 16)] += (uint64_t)1 << 40 | (b[k] & 0xffff);
+            table[(size_t)(b[k] >> 16) * TURNS + (size_t)k] += (uint64_t)1 << 40 | (b[k] & 0xffff);
     }
     for (; i < n; i++) {
         memcpy(b, x + i, sizeof *b);
-        table[b[0] >> 16] += (uint64_t)1 << 40 | (b[0] & 0xffff);
+        table[(size_t)(b[0] >> 16) * TURNS] += (uint64_t)1 << 40 | (b[0] & 0xffff);
     }
 }
 
