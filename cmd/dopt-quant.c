@@ -13,7 +13,7 @@
 #include "quant/quant.h"
 
 static const char usage[] =
-    "usage: dopt-quant [-dhV] [-c config.prototxt] [--method minmax|percentile|entropy|mse]\n"
+    "usage: dopt-quant [-dhV] [-c config.prototxt] [--method minmax|percentile|entropy|mse|lp]\n"
     "                  [--percentile P] [--activations uint8|int8] [--symmetric] [--per-tensor]\n"
     "                  [--exclude NAMES] [-o OUT] [FILE ...]\n";
 
@@ -59,7 +59,7 @@ static void read_options(struct options *o, int argc, char **argv)
     struct err e = { .status = ERR_USAGE };
     int c, method;
 
-    *o = (struct options){ .quant.range = { RANGE_MSE, 99.999, false, false } };
+    *o = (struct options){ .quant.range = { RANGE_LP, 99.999, false, false } };
     while ((c = getopt_long(argc, argv, "c:do:hV", longs, NULL)) != -1)
         switch (c) {
         case 'c':
@@ -68,7 +68,7 @@ static void read_options(struct options *o, int argc, char **argv)
         case METHOD:
             method = range_method_find(optarg);
             if (method < 0)
-                cli_usage("--method: '%s' is not one of minmax|percentile|entropy|mse", optarg);
+                cli_usage("--method: '%s' is not one of minmax|percentile|entropy|mse|lp", optarg);
             o->quant.range.method = (enum range_method)method;
             break;
         case PERCENTILE:

@@ -116,7 +116,7 @@ static void read_option(struct args *a, int o)
         a->as = one_of("--as", optarg, "grid|qdq");
         break;
     case O_METHOD:
-        a->method = one_of("--method", optarg, "minmax|percentile|entropy|mse");
+        a->method = one_of("--method", optarg, "minmax|percentile|entropy|mse|lp");
         break;
     case O_EXCLUDE:
         a->exclude = optarg;

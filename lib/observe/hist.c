@@ -212,7 +212,7 @@ struct hist_point *hist_points(const struct hist *h, size_t *n)
         double first = bits_value(b->index << 16), next = bits_value((b->index << 16) | 0xffff);
         double mean = first + (next - first) * ((double)b->low / (double)b->count / 0xffff);
 
-        p[at++] = (struct hist_point){ mean, first < next ? first : next, first < next ? next : first, b->count };
+        p[at++] = (struct hist_point){ mean, first < next ? first : next, first < next ? next : first, (double)b->count, b->count };
     }
     *n = at;
     return p;

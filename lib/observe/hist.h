@@ -32,6 +32,7 @@ int hist_unpack(struct hist *h, const void *p, size_t size, struct err *e);
 /* Occupied bins by ascending value: `mean` is the exact mean of the bin's values, [lo, hi] the bin. */
 struct hist_point {
     double mean, lo, hi;
+    double weight; /* count */
     uint64_t count;
 };
 /* n points, malloc'ed. */

@@ -371,19 +371,12 @@ void edit_apply(struct edit *d)
 
 static void grid_put(const struct fresh *f, struct out *o)
 {
-    const struct plan_node *n = f->node;
-    uint8_t bytes[4096 * sizeof(float)];
-    float chunk[4096];
+    float *grid = mem_alloc(f->node->nweights * sizeof *grid);
 
-    for (size_t at = 0; at < n->nweights; at += 4096) {
-        size_t some = n->nweights - at < 4096 ? n->nweights - at : 4096;
-
-        for (size_t i = 0; i < some; i++)
-            chunk[i] = (float)n->weight[at + i] *
-                       n->scales[n->nscales == 1 ? 0 : weight_channel(&f->view, (int64_t)(at + i))];
-        dtype_from_f32(bytes, f->dtype, chunk, some);
-        out_put(o, bytes, some * dtype_size(f->dtype));
-    }
+    plan_weight_grid(f->node, &f->view, grid);
+    dtype_from_f32(grid, f->dtype, grid, f->node->nweights); /* narrows in place */
+    out_put(o, grid, f->size);
+    free(grid);
 }
 
 static void constant_put(const struct fresh *f, const struct model *m, struct out *o)

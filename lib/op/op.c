@@ -90,11 +90,16 @@ struct weight_view node_weight_view(const struct node *n)
     return v;
 }
 
-int64_t weight_channel(const struct weight_view *w, int64_t i)
+int64_t weight_runs(const struct weight_view *w)
 {
-    int64_t width = w->channels / w->groups, c = i / w->inner % width;
+    return w->outer * (w->channels / w->groups);
+}
 
-    return w->groups == 1 ? c : i / (w->inner * width) / (w->outer / w->groups) * width + c;
+int64_t weight_channel(const struct weight_view *w, int64_t r)
+{
+    int64_t width = w->channels / w->groups, c = r % width;
+
+    return w->groups == 1 ? c : r / width / (w->outer / w->groups) * width + c;
 }
 
 bool node_takes_post(const struct node *n)

@@ -91,8 +91,10 @@ struct weight_view {
     int64_t groups;                /* ConvTranspose: channels = groups * dim[1] */
 };
 struct weight_view node_weight_view(const struct node *n);
-/* The channel of element i of the weight. */
-int64_t weight_channel(const struct weight_view *w, int64_t i);
+/* The weight's elements in order come in runs of one channel: `inner` elements each, this many runs. */
+int64_t weight_runs(const struct weight_view *w);
+/* The channel of run r. */
+int64_t weight_channel(const struct weight_view *w, int64_t r);
 
 /* ---- one call ---- */
 

@@ -50,8 +50,7 @@ static void fake_weights(struct faker *f, struct node *n, const struct plan_node
     float scale = f->p->tensors[pn->tensor].scale;
     int at = node_bias(n);
 
-    for (size_t i = 0; i < pn->nweights; i++)
-        grid[i] = (float)pn->weight[i] * pn->scales[pn->nscales == 1 ? 0 : weight_channel(&v, (int64_t)i)];
+    plan_weight_grid(pn, &v, grid);
     fresh = constant_new(f->m, w->name, DT_F32, w->shape, grid);
     fresh->constant->name = w->constant->name;
     n->in[1] = fresh;

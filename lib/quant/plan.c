@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "op/op.h"
 #include "plan.pb-c.h"
 #include "quant/plan.h"
 
@@ -202,6 +203,18 @@ out:
     if (rc < 0)
         plan_release(p);
     return rc;
+}
+
+void plan_weight_grid(const struct plan_node *n, const struct weight_view *v, float *out)
+{
+    const int8_t *q = n->weight;
+
+    for (int64_t r = 0; r < weight_runs(v); r++, q += v->inner, out += v->inner) {
+        float s = n->scales[n->nscales == 1 ? 0 : weight_channel(v, r)];
+
+        for (int64_t i = 0; i < v->inner; i++)
+            out[i] = (float)q[i] * s;
+    }
 }
 
 void plan_print(const struct plan *p, FILE *f)

@@ -56,6 +56,9 @@ int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *q
                 struct err *e);
 const struct plan_tensor *plan_tensor(const struct plan *p, const char *name);
 const struct plan_node *plan_node(const struct plan *p, const char *name);
+/* The weight as floats on its grid; v as op/op.h sees the node's weight. */
+struct weight_view;
+void plan_weight_grid(const struct plan_node *n, const struct weight_view *v, float *out);
 void plan_print(const struct plan *p, FILE *f);
 
 #endif

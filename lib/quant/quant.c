@@ -73,13 +73,15 @@ static void leave_float(struct quantizer *z, const struct node *n, const char *w
 }
 
 /* Largest magnitude of each channel (or of all). */
-static void channel_peaks(const float *w, int64_t n, const struct weight_view *v, bool per_tensor, float *peak)
+static void channel_peaks(const float *w, const struct weight_view *v, bool per_tensor, float *peak)
 {
-    for (int64_t i = 0; i < n; i++) {
-        int64_t c = per_tensor ? 0 : weight_channel(v, i);
-        float a = fabsf(w[i]);
+    for (int64_t r = 0; r < weight_runs(v); r++, w += v->inner) {
+        int64_t c = per_tensor ? 0 : weight_channel(v, r);
+        float top = peak[c];
 
-        peak[c] = a > peak[c] ? a : peak[c];
+        for (int64_t i = 0; i < v->inner; i++)
+            top = fabsf(w[i]) > top ? fabsf(w[i]) : top;
+        peak[c] = top;
     }
 }
 
@@ -107,13 +109,19 @@ static void weight_scales(struct quantizer *z, float *scales, int nscales, const
         scales[0] = scale_round((double)scales[0] / 127);
 }
 
-static void quantize_weight(int8_t *q, const float *w, int64_t n, const struct weight_view *v, const float *scales,
-                            int nscales)
+/* q = clamp(rint(w / s), -127, 127); |w| / s is at most 127, so the magic number rounds half to even. */
+static void quantize_weight(int8_t *q, const float *w, const struct weight_view *v, const float *scales, int nscales)
 {
-    for (int64_t i = 0; i < n; i++) {
-        float r = rintf(w[i] / scales[nscales == 1 ? 0 : weight_channel(v, i)]);
+    const float magic = 12582912.0f; /* 1.5 * 2^23 */
 
-        q[i] = (int8_t)(r < -127 ? -127 : r > 127 ? 127 : r);
+    for (int64_t r = 0; r < weight_runs(v); r++, w += v->inner, q += v->inner) {
+        float s = scales[nscales == 1 ? 0 : weight_channel(v, r)];
+
+        for (int64_t i = 0; i < v->inner; i++) {
+            float x = (w[i] / s + magic) - magic;
+
+            q[i] = (int8_t)(x < -127 ? -127 : x > 127 ? 127 : x);
+        }
     }
 }
 
@@ -164,9 +172,9 @@ static void quantize_node(struct quantizer *z, const struct node *n, int tensor)
     read_bias(z, n, v.channels, &bias);
     plain = mem_alloc((size_t)count * sizeof *plain);
     constant_f32(z->m, w, plain);
-    channel_peaks(plain, count, &v, nscales == 1, scales);
+    channel_peaks(plain, &v, nscales == 1, scales);
     weight_scales(z, scales, nscales, bias, v.channels, input_scale);
-    quantize_weight(q, plain, count, &v, scales, nscales);
+    quantize_weight(q, plain, &v, scales, nscales);
     if (bias != NULL) {
         int32_t *qb = arena_alloc(&z->p->arena, (size_t)v.channels * sizeof *qb);
 

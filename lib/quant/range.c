@@ -6,6 +6,7 @@
  *             divergence: 2048 equal bins of |x|, thresholds from 128 bins up, tail added to the last
  *             bin (Migacz, "8-bit inference with TensorRT", GTC 2017)
  * mse         the range with the least squared error, both ends searched
+ * lp          the same for the error to the power of 1.5: outliers of single samples count for less
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
@@ -13,11 +14,11 @@
 
 #include "quant/range.h"
 
-static const char *const names[] = { "minmax", "percentile", "entropy", "mse" };
+static const char *const names[] = { "minmax", "percentile", "entropy", "mse", "lp" };
 
 int range_method_find(const char *name)
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (strcmp(names[i], name) == 0)
             return i;
     return -1;
@@ -75,16 +76,36 @@ struct points {
     const struct range_options *o;
 };
 
-static double noise_of(const struct points *s, const struct grid *g)
+/* x to the nearest integer, half to even; |x| < 2^51. */
+static inline double nearest(double x)
 {
-    double sum = 0;
+    const double magic = 6755399441055744.0; /* 1.5 * 2^52 */
+
+    return (x + magic) - magic;
+}
+
+/* Sum over all values of |x - grid(x)|^2, or to the power of 1.5. */
+__attribute__((target_clones("avx512f", "avx2", "default"))) static double
+noise_of(const struct points *s, const struct grid *g, bool lp)
+{
+    double sum = 0, inverse = 1 / (double)g->scale, scale = (double)g->scale;
+    double low = g->qmin - g->zero_point, high = g->qmax - g->zero_point;
 
     for (size_t i = 0; i < s->n; i++) {
-        double d = s->p[i].mean - grid_fake(g, s->p[i].mean);
+        double x = s->p[i].mean, q = x * inverse, d, e;
 
-        sum += (double)s->p[i].count * d * d;
+        q = q < low ? low : q > high ? high : nearest(q);
+        d = fabs(x - q * scale);
+        e = lp ? d * sqrt(d) : d * d;
+        sum += s->p[i].weight * e;
     }
     return sum;
+}
+
+/* What the method minimizes. */
+static double cost_of(const struct points *s, const struct grid *g)
+{
+    return noise_of(s, g, s->o->method == RANGE_LP);
 }
 
 static struct grid grid_at(const struct points *s, double low, double high)
@@ -129,7 +150,7 @@ static void scan_end(const struct points *s, double *low, double *high, bool sca
         double at = end * (from + (to - from) * i / steps), noise;
         struct grid g = grid_at(s, scan_high ? *low : at, scan_high ? at : *high);
 
-        noise = noise_of(s, &g);
+        noise = cost_of(s, &g);
         if (noise < *best) {
             *best = noise;
             keep = at;
@@ -139,11 +160,11 @@ static void scan_end(const struct points *s, double *low, double *high, bool sca
 }
 
 /* Coordinate descent over both ends: coarse over the whole span, then fine around the best. */
-static struct grid by_mse(const struct points *s)
+static struct grid by_search(const struct points *s)
 {
     double low = s->min < 0 ? s->min : 0, high = s->max > 0 ? s->max : 0;
     struct grid all = grid_at(s, low, high);
-    double best = noise_of(s, &all);
+    double best = cost_of(s, &all);
 
     for (int round = 0; round < 3; round++) {
         double before = best, fine = 0.03;
@@ -164,7 +185,7 @@ static struct grid by_mse(const struct points *s)
     return grid_at(s, low, high);
 }
 
-enum { KL_BINS = 2048 };
+enum { KL_BINS = 2048, KL_STEP = 8 };
 
 /* |x| in equal bins up to the largest magnitude; a log bin that spans several is spread evenly. */
 static double magnitudes(const struct points *s, double bins[KL_BINS])
@@ -221,7 +242,7 @@ static struct grid by_entropy(const struct points *s)
         double kl;
 
         inside += bins[n - 1];
-        if (n < levels || inside <= 0)
+        if (n < levels || n % KL_STEP != 0 || inside <= 0)
             continue;
         kl = divergence(bins, n, total - inside, inside, levels);
         if (kl <= best) {
@@ -242,7 +263,8 @@ static struct grid choose(const struct points *s)
     case RANGE_ENTROPY:
         return by_entropy(s);
     case RANGE_MSE:
-        return by_mse(s);
+    case RANGE_LP:
+        return by_search(s);
     default:
         return grid_at(s, s->min, s->max);
     }
@@ -266,7 +288,7 @@ struct grid range_choose(const struct tensor_stats *t, const struct range_option
     if (signal != NULL)
         *signal = sum;
     if (noise != NULL)
-        *noise = noise_of(&s, &g);
+        *noise = noise_of(&s, &g, false);
     if (clipped != NULL)
         *clipped = t->count > 0 ? outside / (double)t->count : 0;
     free(p);

@@ -7,7 +7,7 @@
 
 #include "observe/observed.h"
 
-enum range_method { RANGE_MINMAX, RANGE_PERCENTILE, RANGE_ENTROPY, RANGE_MSE };
+enum range_method { RANGE_MINMAX, RANGE_PERCENTILE, RANGE_ENTROPY, RANGE_MSE, RANGE_LP };
 /* -1 if there is no such method. */
 int range_method_find(const char *name);
 const char *range_method_name(enum range_method m);
