@@ -10,7 +10,10 @@ WEIGHT       ?=
 INPUT_SHAPE  ?=
 OUT_NODES    ?=
 INPUT_FORMAT ?=
-AS           ?= grid
+# Make itself, and some environments, have AS (the assembler) already.
+ifneq ($(filter undefined default environment,$(origin AS)),)
+AS           := grid
+endif
 METHOD       ?=
 EXCLUDE      ?=
 SHARDS       ?= 1

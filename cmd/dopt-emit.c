@@ -92,6 +92,9 @@ static void write_all(const struct options *o, const struct model *m, const stru
         param_record(p, &text);
         out_put(&record, text.data, text.size);
     }
+    if (out_finish(&model, &e) < 0 || (o->param != NULL && out_finish(&param, &e) < 0) ||
+        (o->record != NULL && out_finish(&record, &e) < 0))
+        goto out;
     if (out_commit(&model, &e) < 0 || (o->param != NULL && out_commit(&param, &e) < 0) ||
         (o->record != NULL && out_commit(&record, &e) < 0))
         goto out;

@@ -156,6 +156,24 @@ assert (d[:3] == c).all() and (d[4:] == c).all() and (d[3] == np.arange(12).resh
     fails 1 "5x2 is not N x C x H x W, which --format 510 needs; use 610" dopt-calpack --format 510 -o out r.npy
 }
 
+@test "unsigned bytes of an array are pixels: mean and deviation apply to them, and to no other array" {
+    py "
+a = np.random.RandomState(1).randint(0, 256, (4, 3, 2, 5), 'u1')
+np.savez('a.npz', image=a, label=np.arange(4), gray=a[:, :1]); np.save('t.npy', a.transpose(0, 2, 3, 1)); np.save('f.npy', a.astype('f4'))"
+    dopt-calpack --mean 1,2,3 --std 4,5,6 -o a.bin a.npz:image
+    dopt-calpack --mean 1,2,3 --std 4,5,6 --layout NHWC --format 610 -o t.bin t.npy
+    dopt-calpack --mean 127.5 --std 127.5 -o g.bin a.npz:gray
+    dopt-calpack --mean 127.5 --std 127.5 -o f.bin f.npy
+    py "
+a = np.load('f.npy'); want = (a - np.float32([[[1]], [[2]], [[3]]])) / np.float32([[[4]], [[5]], [[6]]])
+assert (np.fromfile('a.bin', '<f4', offset=20).reshape(4, 3, 2, 5) == want).all()
+assert (np.fromfile('t.bin', '<f4', offset=24).reshape(4, 2, 5, 3) == want.transpose(0, 2, 3, 1)).all()
+assert (np.fromfile('g.bin', '<f4', offset=20).reshape(4, 1, 2, 5) == (a[:, :1] - np.float32(127.5)) / np.float32(127.5)).all()
+assert (np.fromfile('f.bin', '<f4', offset=20).reshape(4, 3, 2, 5) == a).all()"
+    fails 1 "a.npz:gray: 3 means or deviations for the 1 channels of its samples" dopt-calpack --mean 1,2,3 -o out a.npz:gray
+    fails 1 "holds no array 'lable'; closest: 'label'" dopt-calpack -o out a.npz:lable
+}
+
 @test "a config's block is packed as the config says" {
     pictures
     printf 'preprocess_parameter { input_file_path: "imgs" image_format: RGB mean_value: [1, 2, 3] standard_deviation: 4 }

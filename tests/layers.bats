@@ -7,7 +7,7 @@ order='base ir op run observe quant image conf calset param onnx format'
 
 @test "no include in lib/ points up" {
     cd "$ROOT/lib"
-    local seen= bad=
+    local seen="" bad=""
     for layer in $order; do
         seen+=" $layer"
         while IFS=: read -r file inc; do

@@ -4,7 +4,7 @@
 
 struct cursor cursor_of(const void *p, size_t size)
 {
-    struct cursor c = { .p = p, .end = (const uint8_t *)p + size };
+    struct cursor c = { .p = p, .end = size > 0 ? (const uint8_t *)p + size : p };
 
     return c;
 }

@@ -230,18 +230,29 @@ void out_digest(const struct out *o, char hex[static 33])
         snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);
 }
 
+int out_finish(struct out *o, struct err *e)
+{
+    if (o->f != NULL) {
+        if (o->error == 0 && fflush(o->f) != 0)
+            o->error = errno;
+        if (o->error == 0 && o->tmp != NULL && fsync(fileno(o->f)) != 0)
+            o->error = errno;
+        if (fclose(o->f) != 0 && o->error == 0)
+            o->error = errno;
+        o->f = NULL;
+    }
+    if (o->error != 0) {
+        errno = o->error;
+        return err_set(e, "%s: cannot write:", o->path == NULL ? "<stdout>" : o->path);
+    }
+    return 0;
+}
+
 int out_commit(struct out *o, struct err *e)
 {
-    const char *name = o->path == NULL ? "<stdout>" : o->path;
-
-    if (o->error == 0 && fflush(o->f) != 0)
-        o->error = errno;
-    if (o->error == 0 && o->tmp != NULL && fsync(fileno(o->f)) != 0)
-        o->error = errno;
-    if (fclose(o->f) != 0 && o->error == 0)
-        o->error = errno;
-    o->f = NULL;
-    if (o->error == 0 && o->tmp != NULL) {
+    if (out_finish(o, e) < 0)
+        return -1;
+    if (o->tmp != NULL) {
         if (rename(o->tmp, o->path) == 0) {
             pending_drop(o->tmp);
             free(o->tmp);
@@ -250,11 +261,7 @@ int out_commit(struct out *o, struct err *e)
             o->error = errno;
         }
     }
-    if (o->error != 0) {
-        errno = o->error;
-        return err_set(e, "%s: cannot write:", name);
-    }
-    return 0;
+    return out_finish(o, e);
 }
 
 void out_release(struct out *o)

@@ -43,6 +43,8 @@ void out_pad(struct out *o, size_t align); /* zeros up to a multiple of align */
 /* XXH3-128 of everything put after out_digest_begin, as 32 hex digits. */
 void out_digest_begin(struct out *o);
 void out_digest(const struct out *o, char hex[static 33]);
+/* Writes and syncs everything, so that of several files none appears if one cannot be written. */
+int out_finish(struct out *o, struct err *e);
 int out_commit(struct out *o, struct err *e);
 void out_release(struct out *o);
 

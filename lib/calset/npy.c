@@ -151,7 +151,7 @@ static int header_read(struct header *h, struct cursor c, struct err *e)
 static void from_fortran(uint8_t *out, const uint8_t *in, const struct shape *s, size_t size)
 {
     int64_t index[RANK_MAX] = { 0 }, count = shape_count(s);
-    size_t stride[RANK_MAX], at = 0, step = size;
+    size_t stride[RANK_MAX] = { 0 }, at = 0, step = size;
 
     for (int i = 0; i < s->rank; i++) {
         stride[i] = step;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "calset/pack.h"
 
@@ -20,6 +21,21 @@ static struct images *images_part(struct pack *p)
     return &p->parts[p->nparts - 1].images;
 }
 
+/* FILE.npz:ARRAY, where no file is called so. */
+static int add_member(struct pack *p, const char *path, struct err *e)
+{
+    const char *colon = strrchr(path, ':');
+    char *file = mem_strdup(path);
+    int rc;
+
+    if (colon != NULL)
+        file[colon - path] = '\0';
+    rc = colon == NULL || access(file, F_OK) < 0 ? err_set(e, "%s:", path)
+                                                 : array_open(&part_new(p)->array, file, colon + 1, e);
+    free(file);
+    return rc;
+}
+
 int pack_add(struct pack *p, const char *path, struct err *e)
 {
     bool pipe = strcmp(path, "-") == 0, array = pipe;
@@ -27,7 +43,7 @@ int pack_add(struct pack *p, const char *path, struct err *e)
     struct stat st;
 
     if (!pipe && stat(path, &st) < 0)
-        return err_set(e, "%s:", path);
+        return add_member(p, path, e);
     if (!pipe && S_ISDIR(st.st_mode))
         return images_add_folder(images_part(p), path, e);
     if (!pipe && S_ISREG(st.st_mode)) {
@@ -71,6 +87,40 @@ int pack_add_conf(struct pack *p, const struct conf *c, int block, const struct 
     return 0;
 }
 
+/* 8-bit samples are pixels: means and deviations apply to them as to an image's. */
+static int pixels_begin(struct pack_part *part, const struct images_options *o, struct err *e)
+{
+    const struct shape *s = &part->sample;
+    int n = o->nmeans > o->nstds ? o->nmeans : o->nstds;
+    bool one = true;
+
+    if (part->array.tensor.dtype != DT_U8 || n == 0)
+        return 0;
+    part->channels = s->rank == 3 ? s->dim[o->nhwc ? 2 : 0] : 1;
+    part->inner = s->rank == 3 && !o->nhwc ? s->dim[1] * s->dim[2] : 1;
+    for (int i = 1; i < o->nmeans; i++)
+        one = one && o->means[i] == o->means[0];
+    if ((!one || o->nstds > 1) && part->channels != n)
+        return err_set(e, "%s: %d means or deviations for the %ld channels of its samples",
+                       part->array.name, n, (long)part->channels);
+    part->pixels = o;
+    return 0;
+}
+
+static void pixels_scale(const struct pack_part *part, float *out)
+{
+    const struct images_options *o = part->pixels;
+    int64_t n = shape_count(&part->sample);
+
+    for (int64_t i = 0; i < n; i++) {
+        int64_t c = i / part->inner % part->channels;
+        float mean = o->nmeans == 0 ? 0 : o->means[c < o->nmeans ? c : 0];
+        float std = o->nstds == 0 ? 0 : o->stds[c < o->nstds ? c : 0];
+
+        out[i] = std == 0 ? out[i] - mean : (out[i] - mean) / std;
+    }
+}
+
 static int part_begin(struct pack_part *part, const struct images_options *o, struct err *e)
 {
     const struct shape *s = &part->array.tensor.shape;
@@ -94,7 +144,7 @@ static int part_begin(struct pack_part *part, const struct images_options *o, st
         return err_set(e, "%s: is a scalar; samples lie along axis 0", part->array.name);
     part->n = (long)s->dim[0];
     part->sample = shape_of(s->rank - 1, s->dim + 1);
-    return 0;
+    return pixels_begin(part, o, e);
 }
 
 static const char *part_name(const struct pack_part *p)
@@ -130,8 +180,13 @@ int pack_get(const struct pack *p, long i, float *out, struct err *e)
         i -= part->n;
     if (part->images.n > 0)
         return images_get(&part->images, i, out, e);
-    if (part->set == NULL)
-        return array_get(&part->array, i, 1, DT_F32, out, e);
+    if (part->set == NULL) {
+        if (array_get(&part->array, i, 1, DT_F32, out, e) < 0)
+            return -1;
+        if (part->pixels != NULL)
+            pixels_scale(part, out);
+        return 0;
+    }
     if (calset_step(part->set, i, 0, &t, e) < 0)
         return -1;
     memcpy(out, t.data, tensor_size(&t));

@@ -14,6 +14,8 @@ struct pack_part {
     struct calset *set;
     long n;
     struct shape sample; /* (C, H, W) or what the array has without axis 0 */
+    const struct images_options *pixels; /* borrowed: an 8-bit array's means and deviations */
+    int64_t channels, inner;             /* of its samples: element i is of channel i / inner % channels */
 };
 
 struct pack {
@@ -23,13 +25,13 @@ struct pack {
     struct shape sample; /* of every part */
 };
 
-/* A folder of images, an image file, or a .npy, .npz, 510 or 610 file, in the order of the calls.
- * "-": one of the latter on stdin. */
+/* A folder of images, an image file, or a .npy, .npz (also FILE:ARRAY), 510 or 610 file, in the order
+ * of the calls. "-": one of the latter on stdin. */
 int pack_add(struct pack *p, const char *path, struct err *e);
 /* What block number `block` (from 1) of a config feeds its input, as calset does. */
 int pack_add_conf(struct pack *p, const struct conf *c, int block, const struct images_options *o,
                   struct err *e);
-/* Once, when all are added: the parts' samples must be of one shape. */
+/* Once, when all are added: the parts' samples must be of one shape. Borrows o. */
 int pack_begin(struct pack *p, const struct images_options *o, struct err *e);
 /* Sample i; thread-safe. */
 int pack_get(const struct pack *p, long i, float *out, struct err *e);

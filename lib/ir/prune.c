@@ -48,9 +48,8 @@ static void prune_graph(struct prune *p, struct graph *g)
                 n->out[k] = NULL;
         g->nodes[--kept] = n;
     }
-    if (g->nnodes == 0)
-        return;
-    memmove(g->nodes, g->nodes + kept, (size_t)(g->nnodes - kept) * sizeof *g->nodes);
+    if (g->nnodes > 0)
+        memmove(g->nodes, g->nodes + kept, (size_t)(g->nnodes - kept) * sizeof *g->nodes);
     g->nnodes -= kept;
 }
 

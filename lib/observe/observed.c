@@ -303,7 +303,7 @@ static int unpack_tensor(struct observed *o, const Dopt__Observed__Tensor *m, st
         return err_set(e, "tensors are not in order");
     o->n++;
     if (m->sum_min.len != sizeof(fixed) || m->sum_max.len != sizeof(fixed))
-        return err_at(e, "tensor %s", t->name), err_set(e, "sums are damaged");
+        return err_set(e, "tensor %s: sums are damaged", t->name);
     memcpy(&t->sum_min, m->sum_min.data, sizeof(fixed));
     memcpy(&t->sum_max, m->sum_max.data, sizeof(fixed));
     if (m->histogram.len > 0 && hist_unpack(&t->hist, m->histogram.data, m->histogram.len, e) < 0)

@@ -37,7 +37,7 @@ static void md_weights(dnnl_memory_desc_t *user, dnnl_memory_desc_t *any, const 
                        bool transposed)
 {
     dnnl_dims_t dims, strides;
-    int64_t stride = 1, inner[RANK_MAX];
+    int64_t stride = 1, inner[RANK_MAX] = { 0 };
     int n = 0;
 
     for (int i = w->rank - 1; i >= 0; i--) {

@@ -195,7 +195,7 @@ static int64_t slice_axis(int64_t n, int64_t *start, int64_t end, int64_t step)
     int64_t lo = step > 0 ? 0 : -1, hi = step > 0 ? n : n - 1, count;
 
     *start = *start < 0 ? (*start < -n ? lo : *start + n) : *start;
-    *start = *start > hi ? hi : *start < (step > 0 ? 0 : 0) ? 0 : *start;
+    *start = *start > hi ? hi : *start < 0 ? 0 : *start;
     end = end < 0 ? (end < -n ? -1 : end + n) : end;
     end = end > n ? n : end < lo ? lo : end;
     count = step > 0 ? (end - *start + step - 1) / step : (*start - end - step - 1) / -step;
@@ -205,10 +205,10 @@ static int64_t slice_axis(int64_t n, int64_t *start, int64_t end, int64_t step)
 int op_slice(struct call *c)
 {
     const struct tensor *x = c->in[0];
-    int64_t starts[RANK_MAX], ends[RANK_MAX], axes[RANK_MAX], steps[RANK_MAX], own[RANK_MAX], to[RANK_MAX];
+    int64_t starts[RANK_MAX], ends[RANK_MAX], axes[RANK_MAX] = { 0 }, steps[RANK_MAX] = { 0 };
+    int64_t own[RANK_MAX] = { 0 }, to[RANK_MAX], offset = 0;
     struct shape y = x->shape;
-    int64_t offset = 0;
-    int n, nends, naxes, nsteps;
+    int n, nends, naxes = 0, nsteps = 0;
 
     if (!call_ints(c, 1, starts, RANK_MAX, &n) || !call_ints(c, 2, ends, RANK_MAX, &nends))
         return c->failed ? -1 : call_unknown(c, 0, x->dtype);

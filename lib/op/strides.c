@@ -18,7 +18,7 @@ static void memory_order(int rank, bool cl, int order[RANK_MAX])
 
 void strides_of(const struct tensor *t, int64_t out[RANK_MAX])
 {
-    int order[RANK_MAX];
+    int order[RANK_MAX] = { 0 };
     int64_t stride = 1;
 
     memory_order(t->shape.rank, t->cl, order);

@@ -109,10 +109,13 @@ int param_print(const void *bytes, size_t size, FILE *f, struct err *e)
 {
     Dopt__Param__Param *m = dopt__param__param__unpack(NULL, size, bytes);
 
-    if (m == NULL || m->version == 0)
+    if (m == NULL)
         return err_set(e, "not a param file, or damaged");
-    if (m->version > 1) {
-        err_set(e, "param file of version %u, this program reads version 1", m->version);
+    if (m->version != 1) {
+        if (m->version == 0)
+            err_set(e, "not a param file, or damaged");
+        else
+            err_set(e, "param file of version %u, this program reads version 1", m->version);
         dopt__param__param__free_unpacked(m, NULL);
         return -1;
     }
