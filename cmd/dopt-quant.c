@@ -15,9 +15,9 @@
 static const char usage[] =
     "usage: dopt-quant [-dhV] [-c config.prototxt] [--method minmax|percentile|entropy|mse|lp]\n"
     "                  [--percentile P] [--activations uint8|int8] [--symmetric] [--per-tensor]\n"
-    "                  [--exclude NAMES] [-o OUT] [FILE ...]\n";
+    "                  [--no-correction] [--exclude NAMES] [-o OUT] [FILE ...]\n";
 
-enum { METHOD = 256, PERCENTILE, ACTIVATIONS, SYMMETRIC, PER_TENSOR, EXCLUDE };
+enum { METHOD = 256, PERCENTILE, ACTIVATIONS, SYMMETRIC, PER_TENSOR, NO_CORRECTION, EXCLUDE };
 
 struct options {
     const char *config, *output;
@@ -51,7 +51,7 @@ static void read_options(struct options *o, int argc, char **argv)
         { "config", required_argument, NULL, 'c' }, { "method", required_argument, NULL, METHOD },
         { "percentile", required_argument, NULL, PERCENTILE }, { "activations", required_argument, NULL, ACTIVATIONS },
         { "symmetric", no_argument, NULL, SYMMETRIC }, { "per-tensor", no_argument, NULL, PER_TENSOR },
-        { "exclude", required_argument, NULL, EXCLUDE }, { "detached", no_argument, NULL, 'd' },
+        { "no-correction", no_argument, NULL, NO_CORRECTION }, { "exclude", required_argument, NULL, EXCLUDE }, { "detached", no_argument, NULL, 'd' },
         { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
     };
@@ -84,6 +84,9 @@ static void read_options(struct options *o, int argc, char **argv)
             break;
         case PER_TENSOR:
             o->quant.per_tensor = true;
+            break;
+        case NO_CORRECTION:
+            o->quant.no_correction = true;
             break;
         case EXCLUDE:
             if (out_nodes_read(&names, optarg, &e) < 0)

@@ -54,6 +54,7 @@ struct value *import_tensor(struct import *c, const Onnx__TensorProto *t, const 
 /* A dtype as the IR has it: float16 and bfloat16 are float32 there. DT_NONE if it cannot be held.
  */
 enum dtype import_dtype(int32_t type);
+const char *import_type_name(int32_t type);
 /* Element type and dims of a TypeProto; false if it is no tensor that the IR can hold. */
 bool import_type(const Onnx__TypeProto *t, enum dtype *dtype, struct shape *shape);
 

@@ -379,12 +379,16 @@ static void grid_put(const struct fresh *f, struct out *o)
     free(grid);
 }
 
-static void constant_put(const struct fresh *f, const struct model *m, struct out *o)
+/* Floats that are computed (a constant with its factors) or at hand, as f->dtype. */
+static void floats_put(const struct fresh *f, const struct model *m, struct out *o)
 {
     size_t n = f->size / dtype_size(f->dtype);
     float *wide = mem_alloc(n * sizeof *wide);
 
-    constant_f32(m, f->value, wide);
+    if (f->kind == FRESH_F32)
+        constant_f32(m, f->value, wide);
+    else
+        memcpy(wide, f->bytes, n * sizeof *wide);
     dtype_from_f32(wide, f->dtype, wide, n); /* narrows in place: never ahead of what is read */
     out_put(o, wide, f->size);
     free(wide);
@@ -394,8 +398,8 @@ void fresh_put(const struct fresh *f, const struct model *m, struct out *o)
 {
     if (f->kind == FRESH_GRID)
         grid_put(f, o);
-    else if (f->kind == FRESH_F32)
-        constant_put(f, m, o);
+    else if (f->kind == FRESH_F32 || f->kind == FRESH_FLOATS)
+        floats_put(f, m, o);
     else
         out_put(o, f->bytes, f->size);
 }

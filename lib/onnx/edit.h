@@ -13,8 +13,8 @@
 
 /* Bytes that the emitted file has and the model's data have not. */
 struct fresh {
-    enum { FRESH_BYTES, FRESH_GRID, FRESH_F32 } kind;
-    const void *bytes;             /* FRESH_BYTES: borrowed */
+    enum { FRESH_BYTES, FRESH_FLOATS, FRESH_GRID, FRESH_F32 } kind;
+    const void *bytes;             /* FRESH_BYTES, FRESH_FLOATS (written as dtype): borrowed */
     const struct plan_node *node;  /* FRESH_GRID: its int8 weight times its scales … */
     struct weight_view view;       /* … whose channels lie so */
     const struct value *value;     /* FRESH_F32: this constant, widened, factors applied */

@@ -18,15 +18,27 @@ static int64_t source_opset(const Onnx__ModelProto *m)
     return 1;
 }
 
+struct emitter {
+    struct edit *d;
+    const struct model *m;
+    const struct plan *p;
+    const struct emit_options *o;
+    bool from_ir;
+};
+
 /* Takes over the nodes that import folded into n: they go, their last output becomes n's, and n gets
- * the folded bias (which qdq replaces by an int32 one). */
-static void absorb(struct edit *d, const struct node *n)
+ * the folded bias (which qdq replaces by an int32 one). A row added to a MatMul makes it a Gemm, which a
+ * grid, where only weights change, does without. */
+static void absorb(struct emitter *x, const struct node *n)
 {
+    struct edit *d = x->d;
     struct source_node *s = &d->nodes[d->ordinal[n->id]];
     const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
 
-    if (n->nabsorbed == 0)
+    if (n->nabsorbed == 0 || (x->o->as == EMIT_GRID && strcmp(s->proto->op_type, "MatMul") == 0))
         return;
+    if (strcmp(s->proto->op_type, "MatMul") == 0)
+        s->proto->op_type = (char *)"Gemm";
     for (int i = 0; i < n->nabsorbed; i++)
         d->nodes[n->absorbed[i]].dropped = true;
     s->proto->output[0] = d->nodes[n->absorbed[n->nabsorbed - 1]].proto->output[0];
@@ -52,13 +64,23 @@ static void grid_weight(struct edit *d, const struct node *n, const struct plan_
                                                      w->shape.rank, w->shape.dim, data));
 }
 
-struct emitter {
-    struct edit *d;
-    const struct model *m;
-    const struct plan *p;
-    const struct emit_options *o;
-    bool from_ir;
-};
+/* A corrected bias takes the place of the node's own. MatMul has none: its row is left as it is. */
+static void grid_bias(struct edit *d, const struct node *n, const struct plan_node *pn)
+{
+    struct source_node *s = &d->nodes[d->ordinal[n->id]];
+    const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
+    int64_t count = (int64_t)pn->nbias;
+    const char *base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name);
+
+    if (pn->float_bias == NULL || strcmp(s->proto->op_type, "MatMul") == 0)
+        return;
+    edit_set_input(d, s->proto, node_bias(n),
+                   edit_constant(d, edit_name(d, base, b != NULL ? "_corrected" : ""), n->in[1]->constant->stored, 1, &count,
+                                 (struct fresh){ .kind = FRESH_FLOATS, .bytes = pn->float_bias }));
+    for (size_t i = 0; i < s->proto->n_attribute; i++) /* beta is in the bias now */
+        if (strcmp(s->proto->attribute[i]->name, "beta") == 0)
+            s->proto->attribute[i]->f = 1;
+}
 
 static void edit_graph(struct graph *g, void *ctx)
 {
@@ -71,11 +93,13 @@ static void edit_graph(struct graph *g, void *ctx)
         if (pn == NULL || x->d->ordinal[n->id] < 0)
             continue;
         if (!x->from_ir)
-            absorb(x->d, n);
-        if (x->o->as == EMIT_GRID)
+            absorb(x, n);
+        if (x->o->as == EMIT_GRID) {
             grid_weight(x->d, n, pn);
-        else
+            grid_bias(x->d, n, pn);
+        } else {
             qdq_weights(x->d, n, x->p, pn);
+        }
     }
 }
 

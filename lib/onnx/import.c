@@ -74,10 +74,14 @@ static int optimize(struct import *c, int nsource, bool chosen)
         drop_inputs(m);
     if (infer_model(m, &c->issues, c->err) < 0)
         return -1;
-    if (!c->late)
-        return 0;
-    upgrade_late(c);
-    return infer_model(m, &c->issues, c->err);
+    if (c->late) {
+        upgrade_late(c);
+        if (infer_model(m, &c->issues, c->err) < 0)
+            return -1;
+    }
+    fuse_gemm(m);
+    model_prune(m, nsource);
+    return 0;
 }
 
 static int build(struct import *c, const struct import_options *o)

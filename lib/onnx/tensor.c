@@ -28,7 +28,7 @@ enum dtype import_dtype(int32_t type)
     }
 }
 
-static const char *type_name(int32_t type)
+const char *import_type_name(int32_t type)
 {
     static const char *const later[] = {
         [17] = "float8e4m3fn",   [18] = "float8e4m3fnuz", [19] = "float8e5m2",
@@ -161,7 +161,7 @@ struct value *import_tensor(struct import *c, const Onnx__TensorProto *t, const 
     struct shape shape = { .rank = (int)t->n_dims };
 
     if (import_dtype(t->data_type) == DT_NONE) {
-        issues_add(&c->issues, "tensor %s: type %s", name, type_name(t->data_type));
+        issues_add(&c->issues, "tensor %s: type %s", name, import_type_name(t->data_type));
         return NULL;
     }
     if (t->n_dims > RANK_MAX) {

@@ -48,7 +48,7 @@ int upgrade_cast(struct import *c, struct graph *g, struct node *n)
 
     (void)g;
     if (import_dtype((int32_t)to) == DT_NONE) {
-        issues_add(&c->issues, "node %s: Cast: to type %lld", n->name, (long long)to);
+        issues_add(&c->issues, "node %s: Cast: to %s", n->name, import_type_name((int32_t)to));
         attr_set_int(c->m, n, "to", DT_F32);
     }
     attr_drop(n, "saturate"); /* says something about 8-bit floats only */
@@ -211,8 +211,8 @@ static void flatten_around(struct import *c, struct graph *g, struct node *n, in
     flat->out[0]->dtype = out->dtype;
     attr_set_int(c->m, flat, "axis", axis);
     n->in[0] = flat->out[0];
-    n->out[0] = back->out[0];
-    n->out[0]->dtype = out->dtype;
+    n->out[0] = import_value(c, arena_printf(&c->m->arena, "%s/rows", n->name), out->dtype,
+                             shape_unknown());
     back->in[0] = n->out[0];
     back->in[1] = shape->out[0];
     back->out[0] = out;

@@ -82,6 +82,15 @@ static int infer_node(struct infer *f, const struct node *n, struct err *e)
     return rc < 0 ? err_at(e, "node %s: %s", n->name, n->op->name) : 0;
 }
 
+/* The list says once that its entries are unsupported. */
+static size_t without_verdict(const char *msg)
+{
+    static const char verdict[] = ": unsupported";
+    size_t n = strlen(msg), cut = sizeof verdict - 1;
+
+    return n > cut && strcmp(msg + n - cut, verdict) == 0 ? n - cut : n;
+}
+
 static int infer_graph(struct infer *f, const struct graph *g, struct err *e)
 {
     for (int i = 0; i < g->nnodes; i++) {
@@ -89,7 +98,7 @@ static int infer_graph(struct infer *f, const struct graph *g, struct err *e)
             continue;
         if (e->status != ERR_UNSUPPORTED)
             return -1;
-        issues_add(f->issues, "%s", e->msg);
+        issues_add(f->issues, "%.*s", (int)without_verdict(e->msg), e->msg);
         for (int o = 0; o < g->nodes[i]->nout; o++)
             if (g->nodes[i]->out[o] != NULL)
                 f->known[g->nodes[i]->out[o]->id].shape = shape_unknown();

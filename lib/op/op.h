@@ -181,6 +181,9 @@ int fold_constants(struct model *m, struct err *e);
  * Gemm whose only reader they are (op/affine.c): a factor on the weight's constant, a new bias. */
 void fold_affine(struct model *m);
 
+/* MatMul of matrices and the constant row added to it become one Gemm (op/gemm.c). */
+void fuse_gemm(struct model *m);
+
 /* Lets the readers of an Identity read its input (op/identity.c), except where it names an output of
  * the model. */
 void remove_identities(struct model *m);

@@ -32,6 +32,8 @@ int op_reshape(struct call *c)
             free_dim = i;
         else if (y.dim[i] < 0)
             return call_fail(c, "dim %d is %lld", i, (long long)y.dim[i]);
+        else if (y.dim[i] > ((int64_t)1 << 48) / (known > 0 ? known : 1))
+            return call_fail(c, "dim %d is %lld", i, (long long)y.dim[i]);
         else
             known *= y.dim[i];
     }

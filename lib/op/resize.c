@@ -125,7 +125,7 @@ static int target(struct call *c, struct shape *y, double scale[RANK_MAX])
         return 0;
     for (int i = 0; i < x->rank; i++) {
         scale[i] = tensor_get(c->in[2], (size_t)i);
-        if (!(scale[i] > 0))
+        if (!(scale[i] > 0 && scale[i] * (double)x->dim[i] < 1e12))
             return call_fail(c, "scale %g", scale[i]);
         y->dim[i] = (int64_t)floor((double)x->dim[i] * scale[i]);
     }

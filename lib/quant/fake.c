@@ -60,7 +60,8 @@ static void fake_weights(struct faker *f, struct node *n, const struct plan_node
     bias = mem_alloc(pn->nbias * sizeof *bias);
     for (size_t c = 0; c < pn->nbias; c++)
         bias[c] = (float)pn->bias[c] * (scale * pn->scales[pn->nscales == 1 ? 0 : c]);
-    n->in[at] = constant_new(f->m, n->in[at]->name, DT_F32, shape_of(1, (int64_t[]){ (int64_t)pn->nbias }), bias);
+    node_set_in(f->m, n, at, constant_new(f->m, arena_printf(&f->m->arena, "%s/bias", n->name), DT_F32,
+                                          shape_of(1, (int64_t[]){ (int64_t)pn->nbias }), bias));
     free(bias);
     attr_drop(n, "beta");
 }

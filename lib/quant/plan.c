@@ -82,6 +82,8 @@ static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Pla
     m->weight_size = n->nweights;
     m->bias_size = n->nbias * sizeof *n->bias;
     m->bias_offset = n->nbias > 0 ? put_aligned(qdata, n->bias, n->nbias * sizeof *n->bias) : 0;
+    m->corrected = n->float_bias != NULL;
+    m->float_bias_offset = m->corrected ? put_aligned(qdata, n->float_bias, n->nbias * sizeof(float)) : 0;
 }
 
 static void pack_float(const struct plan_float *f, Dopt__Plan__Float *m)
@@ -143,7 +145,8 @@ static int unpack_node(struct plan *p, const Dopt__Plan__Node *m, const uint8_t 
 
     if (t == NULL || m->n_weight_scale == 0 || m->n_weight_scale > INT32_MAX || m->weight_offset > qdatasize ||
         m->weight_size > qdatasize - m->weight_offset || m->bias_offset > qdatasize ||
-        m->bias_size > qdatasize - m->bias_offset || m->bias_offset % 64 != 0)
+        m->bias_size > qdatasize - m->bias_offset || m->float_bias_offset > qdatasize ||
+        (m->corrected && m->bias_size > qdatasize - m->float_bias_offset))
         return err_set(e, "node %s: PLAN and QDATA do not fit", m->name);
     *n = (struct plan_node){ .name = arena_strdup(&p->arena, m->name),
                              .weight_name = arena_strdup(&p->arena, m->weight_name),
@@ -156,6 +159,8 @@ static int unpack_node(struct plan *p, const Dopt__Plan__Node *m, const uint8_t 
     if (m->bias_size > 0) {
         n->bias = arena_copy(&p->arena, qdata + m->bias_offset, m->bias_size);
         n->nbias = m->bias_size / sizeof *n->bias;
+        if (m->corrected)
+            n->float_bias = arena_copy(&p->arena, qdata + m->float_bias_offset, m->bias_size);
     }
     return 0;
 }
@@ -233,7 +238,7 @@ void plan_print(const struct plan *p, FILE *f)
 
         fprintf(f, "node %s: weight %s, input %s as %s, %d weight scales %.9g", n->name, n->weight_name, n->input,
                 p->tensors[n->tensor].name, n->nscales, (double)n->scales[0]);
-        fprintf(f, n->nscales > 1 ? " …%s\n" : "%s\n", n->nbias > 0 ? ", int32 bias" : "");
+        fprintf(f, n->nscales > 1 ? " …%s\n" : "%s\n", n->float_bias != NULL ? ", corrected int32 bias" : n->nbias > 0 ? ", int32 bias" : "");
     }
     for (int i = 0; i < p->nfloats; i++)
         fprintf(f, "float %s: weight %s, %s\n", p->floats[i].name, p->floats[i].weight_name, p->floats[i].why);

@@ -33,6 +33,7 @@ struct plan_node {
     size_t nweights;
     const int32_t *bias;  /* NULL if it has none; one a channel, in units of scale * scales[c] */
     size_t nbias;
+    const float *float_bias; /* the corrected bias itself; nbias elements, NULL where it did not change */
 };
 
 struct plan_float {

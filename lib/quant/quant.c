@@ -9,6 +9,7 @@
 
 #include "base/names.h"
 #include "op/points.h"
+#include "quant/correct.h"
 #include "quant/quant.h"
 
 struct quantizer {
@@ -155,6 +156,25 @@ static bool read_bias(const struct quantizer *z, const struct node *n, int64_t c
     return true;
 }
 
+/* Takes the mean shift that the rounded weight causes out of the bias; a node without one gets one
+ * where its operator has a place for it. */
+static void correct_bias(const struct quantizer *z, const struct node *n, const float *weight,
+                         struct plan_node *pn, float **bias, int64_t channels)
+{
+    const struct tensor_stats *input = observed_find(z->o, n->in[0]->name);
+    double *shift = mem_alloc((size_t)channels * sizeof *shift);
+    int at = node_bias(n);
+
+    if (at >= 0 && (*bias != NULL || at >= n->nin || n->in[at] == NULL) && correct_shift(n, input, weight, pn, shift)) {
+        if (*bias == NULL)
+            *bias = NEW_ARRAY(float, (size_t)channels);
+        for (int64_t c = 0; c < channels; c++)
+            (*bias)[c] -= (float)shift[c];
+        pn->float_bias = arena_copy(&z->p->arena, *bias, (size_t)channels * sizeof **bias);
+    }
+    free(shift);
+}
+
 static void quantize_node(struct quantizer *z, const struct node *n, int tensor)
 {
     const struct value *w = n->in[node_weight(n)];
@@ -175,6 +195,8 @@ static void quantize_node(struct quantizer *z, const struct node *n, int tensor)
     channel_peaks(plain, &v, nscales == 1, scales);
     weight_scales(z, scales, nscales, bias, v.channels, input_scale);
     quantize_weight(q, plain, &v, scales, nscales);
+    if (!z->q->no_correction)
+        correct_bias(z, n, plain, &pn, &bias, v.channels);
     if (bias != NULL) {
         int32_t *qb = arena_alloc(&z->p->arena, (size_t)v.channels * sizeof *qb);
 
@@ -278,6 +300,8 @@ static void describe(struct quantizer *z)
         buf_printf(&b, " percentile=%.17g", z->q->range.percentile);
     buf_printf(&b, " activations=%s%s weights=per-%s", z->q->range.is_signed ? "int8" : "uint8",
                z->q->range.symmetric ? "-symmetric" : "", z->q->per_tensor ? "tensor" : "channel");
+    if (z->q->no_correction)
+        buf_str(&b, " no-correction");
     for (int i = 0; i < z->q->nexclude; i++)
         buf_printf(&b, " exclude=%s", z->q->exclude[i]);
     z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);

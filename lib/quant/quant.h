@@ -10,6 +10,7 @@
 
 struct quant_options {
     struct range_options range;
+    bool no_correction; /* leave biases as they are */
     bool per_tensor; /* one weight scale a layer instead of one a channel */
     int nexclude;
     const char *const *exclude; /* weight or node names */

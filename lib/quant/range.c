@@ -40,6 +40,19 @@ float scale_round(double s)
     return f;
 }
 
+/* The same towards 0: a range that ends at an activation's bound (ReLU6) must not pass it, or kernels
+ * cannot leave the activation out. */
+static float scale_floor(double s)
+{
+    float f = (float)s;
+    uint32_t bits;
+
+    memcpy(&bits, &f, sizeof bits);
+    bits &= 0xffffff00;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
 struct grid grid_of(double low, double high, bool is_signed, bool symmetric)
 {
     struct grid g = { .qmin = is_signed ? -128 : 0, .qmax = is_signed ? 127 : 255 };
@@ -50,7 +63,7 @@ struct grid grid_of(double low, double high, bool is_signed, bool symmetric)
     top = -low > high ? -low : high;
     s = symmetric ? top / 127 : (high - low) / 255;
     s = s > 1e38 ? 1e38 : s;
-    g.scale = s < 1.2e-38 ? 1 : scale_round(s); /* never 0, a denormal or inf */
+    g.scale = s < 1.2e-38 ? 1 : scale_floor(s); /* never 0, a denormal or inf */
     if (symmetric)
         g.zero_point = is_signed ? 0 : 128;
     else
