@@ -242,7 +242,7 @@ def constants():
 @case
 def external():
     m, i, o = conv_bn_nobias_group()
-    w = rand(64, 4, 3, 3)
+    w = rand(160, 4, 3, 3)
     m = model([h.make_node('Conv', ['x', 'w'], ['y'], name='conv')], {'x': [1, 4, 8, 8]}, ['y'], {'w': w})
     return m, i, {'y': conv(i['x'], w)}
 

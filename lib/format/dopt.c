@@ -32,7 +32,7 @@ void dopt_release(struct dopt_file *f)
 
 bool dopt_is(const void *bytes, size_t size)
 {
-    return size >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
+    return size > 0 && memcmp(bytes, magic, size < sizeof magic ? size : sizeof magic) == 0;
 }
 
 const struct section *dopt_find(const struct dopt_file *f, const char *tag)
@@ -155,7 +155,7 @@ static int read_file(struct dopt_file *f, const char *name, const struct blob *b
     uint32_t version;
     int before = f->nsections, rc = 0;
 
-    if (b->size > 0 && memcmp(b->data, magic, b->size < 8 ? b->size : 8) != 0)
+    if (b->size > 0 && !dopt_is(b->data, b->size))
         return err_set(e, "not a dopt file (dopt-import makes one from a model)");
     cursor_skip(&c, sizeof magic);
     version = cursor_u32(&c);

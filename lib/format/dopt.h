@@ -50,7 +50,7 @@ int dopt_open(struct dopt_file *f, const char *const *paths, int npaths, struct 
 /* The same for bytes that are open already; the blob belongs to f then. */
 int dopt_take(struct dopt_file *f, const char *name, const struct blob *b, struct err *e);
 void dopt_release(struct dopt_file *f);
-/* Whether the bytes begin like a dopt file. */
+/* Whether the bytes begin like a dopt file, or are the beginning of one. */
 bool dopt_is(const void *bytes, size_t size);
 
 const struct section *dopt_find(const struct dopt_file *f, const char *tag); /* NULL if absent */

@@ -101,7 +101,7 @@ static int datum_put(struct filler *w, int64_t datum, struct out *o)
 static uint64_t put_entry(struct filler *w, const char *key, const char *value)
 {
     uint64_t nk = strlen(key), nv = strlen(value);
-    uint64_t inner = 2 + nk + varint_size(nv) + nv;
+    uint64_t inner = 3 + nk + varint_size(nv) + nv; /* nk is below 128 */
 
     put_varint(w, EXTERNAL_DATA << 3 | 2);
     put_varint(w, inner);
@@ -207,8 +207,9 @@ static int measure(struct filler *w, struct cursor c, uint64_t *total)
 int onnx_fill(struct out *o, const uint8_t *source, size_t size, const struct fill *f,
               struct err *e)
 {
-    const char *slash = f->path == NULL ? NULL : strrchr(f->path, '/');
-    char *path = f->path == NULL ? NULL : mem_printf("%s.data", f->path);
+    bool pipe = f->path == NULL || strcmp(f->path, "-") == 0;
+    const char *slash = pipe ? NULL : strrchr(f->path, '/');
+    char *path = pipe ? NULL : mem_printf("%s.data", f->path);
     struct filler w = { .f = f, .err = e };
     struct cursor c = cursor_of(source, size);
     struct out data = { 0 };

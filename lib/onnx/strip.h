@@ -31,7 +31,7 @@ struct fill {
     /* Puts exactly that many bytes, in as many pieces as it likes. 0, or -1 with the error set. */
     int (*put)(void *ctx, int64_t datum, struct out *o, struct err *e);
     void *ctx;
-    const char *path; /* the output's name; NULL = stdout */
+    const char *path; /* the output's name; NULL or "-" = stdout */
     uint64_t limit;   /* a larger file becomes PATH and PATH.data; 0 = protobuf's 2^31 - 1 */
 };
 
