@@ -78,7 +78,9 @@ long cli_number(const char *option, const char *text, long least)
 
 int cli_finish(void)
 {
-    if (fclose(stdout) != 0) {
+    bool failed = ferror(stdout) != 0; /* an earlier flush may have failed where the last one does not */
+
+    if (fclose(stdout) != 0 || failed) {
         fprintf(stderr, "%s: <stdout>: cannot write: %s\n", tool_name, strerror(errno));
         return ERR_INPUT;
     }
