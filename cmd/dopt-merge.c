@@ -45,7 +45,7 @@ int main(int argc, char **argv)
             output = optarg;
         else
             cli_option(c);
-    n = argc - optind > 0 ? argc - optind : 1;
+    n = argc > optind ? argc - optind : 1;
     files = NEW_ARRAY(struct dopt_file, (size_t)n);
     merge(&sum, files, n, argc > optind ? argv + optind : std);
     if (observed_steps_done(&sum) < sum.steps)

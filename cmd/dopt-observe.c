@@ -125,7 +125,7 @@ static void observe(struct dopt_file *f, struct run *r, const struct model *m, c
     struct err e = { .status = ERR_INPUT };
     struct job job = { .engine = g, .end = first, .workers = (int)o->jobs, .run = run_step, .tick = tick, .ctx = r };
     char *part = part_path(o);
-    long block = 4 * o->jobs;
+    long block = 16 * o->jobs;
 
     r->total = end - first;
     do {
@@ -138,7 +138,7 @@ static void observe(struct dopt_file *f, struct run *r, const struct model *m, c
                              o->all, &e) < 0)
             cli_die(&e);
         r->done += job.end - job.first;
-        if (part != NULL && job.end < end && now() - start > CHECKPOINT / 2)
+        if (part != NULL && job.end < end && now() - start > CHECKPOINT / 2.0)
             save(f, seen, o, part, false);
         block = next_block(block, now() - start, o->jobs);
     } while (job.end < end);
