@@ -123,3 +123,9 @@ END
     fails 1 "No space left on device" dopt-emit --param /dev/full -o out.onnx all.dopt
     fails 1 "No space left on device" dopt-emit --record /dev/full -o out.onnx all.dopt
 }
+
+@test "README's tour prints what README says, numbers aside" {
+    digits
+    run -0 "$ROOT/tests/tour" --check
+    [ -z "$output" ]
+}
