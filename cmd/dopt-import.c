@@ -17,7 +17,8 @@ static const char usage[] =
 
 struct options {
     long framework; /* 0: by content */
-    const char *input_shape, *out_nodes, *output, *path;
+    const char *input_shape, *out_nodes, *output;
+    char *path; /* NULL: stdin */
     bool link;
 };
 
@@ -162,6 +163,7 @@ int main(int argc, char **argv)
     dopt_release(&f);
     model_release(&m);
     blob_release(&b);
+    free(o.path);
     shapes_release(&shapes);
     out_nodes_release(&nodes);
     return o.output == NULL ? 0 : cli_finish();

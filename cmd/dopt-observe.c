@@ -125,7 +125,7 @@ static void observe(struct dopt_file *f, struct run *r, const struct model *m, c
     struct err e = { .status = ERR_INPUT };
     struct job job = { .engine = g, .end = first, .workers = (int)o->jobs, .run = run_step, .tick = tick, .ctx = r };
     char *part = part_path(o);
-    long block = 4 * o->jobs;
+    long block = 16 * o->jobs;
 
     r->total = end - first;
     do {

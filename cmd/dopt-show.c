@@ -39,7 +39,8 @@ static int show_model(struct show *s, const struct section *x, struct err *e)
         model_show_names(&m, &text);
     else if (rc == 0)
         model_show(&m, &text);
-    fwrite(text.data, 1, text.size, s->out);
+    if (text.size > 0)
+        fwrite(text.data, 1, text.size, s->out);
     buf_release(&text);
     model_release(&m);
     return rc;

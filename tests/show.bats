@@ -56,3 +56,14 @@ open('d.bin', 'wb').write(h + np.zeros(12, np.float32).tobytes())"
     run -1 --separate-stderr sh -c 'dopt-show "$1" >/dev/full' sh "$ROOT/examples/digits/digits.onnx"
     [[ $stderr == *'<stdout>: cannot write'* ]]
 }
+
+@test "the manuals' examples run as they stand, and the synopsis is the usage" {
+    cp "$ROOT/examples/digits/digits.onnx" net.onnx
+    examples dopt-show.1 >ex.sh
+    [ "$(wc -l <ex.sh)" -eq 2 ]
+    [ "$(sh -e ex.sh | wc -l)" -eq $((7 + 8)) ]
+    examples dopt-file.5 >ex.sh
+    [ "$(sh -e ex.sh | wc -l)" -eq 4 ]
+    diff <(mandoc -T utf8 "$ROOT/man/dopt-show.1" | col -b | sed -n '/^SYNOPSIS/,/^DESC/p' | sed '1d;$d' | tr -d ' \t\n') \
+        <(dopt-show -h | sed 's/^usage://' | tr -d ' \t\n')
+}

@@ -19,9 +19,17 @@ struct writer {
 
 static void put(struct writer *w, const void *p, uint64_t size)
 {
-    if (size > 0)
-        w->crc = crc32_z(w->crc, p, size);
-    out_put(w->o, p, size);
+    enum { CHUNK = 1 << 18 }; /* what is written is still in the cache from the checksum */
+    const uint8_t *from = p;
+
+    while (size > 0) {
+        size_t n = size < CHUNK ? size : CHUNK;
+
+        w->crc = crc32_z(w->crc, from, n);
+        out_put(w->o, from, n);
+        from += n;
+        size -= n;
+    }
 }
 
 static void pad_to(struct writer *w, uint64_t n)

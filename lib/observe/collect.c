@@ -235,7 +235,7 @@ int collector_finish(struct collector *c, struct observed *o, uint64_t steps, ui
             struct part *p = &c->parts[(size_t)w * (size_t)c->m->nvalues + (size_t)i];
 
             if (p->live != NULL)
-                hist_live_drain(p->live, &p->stats.hist);
+                hist_live_drain(p->live, &p->stats.hist, p->stats.min, p->stats.max);
             stats_merge(t, &p->stats);
             stats_release(&p->stats);
             p->stats = (struct tensor_stats){ 0 };

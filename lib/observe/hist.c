@@ -43,15 +43,15 @@ void hist_live_free(struct hist_live *t)
     free(t);
 }
 
-static void spill(struct hist_live *t)
+/* Bins first .. end-1 into the wide tables. */
+static void spill(struct hist_live *t, size_t first, size_t end)
 {
-    for (size_t k = 0; k < (size_t)TURNS * HIST_BINS; k++)
+    for (size_t k = first * TURNS; k < end * TURNS; k++)
         if (t->table[k] != 0) {
             t->count[k / TURNS] += t->table[k] >> 40;
             t->low[k / TURNS] += t->table[k] & 0xffffffffff;
             t->table[k] = 0;
         }
-    t->filled = 0;
 }
 
 static void add_some(uint64_t *table, const float *x, size_t n)
@@ -79,25 +79,41 @@ void hist_live_add(struct hist_live *t, const float *x, size_t n)
         x += some;
         n -= some;
         t->filled += some;
-        if (t->filled == DRAIN_AT)
-            spill(t);
+        if (t->filled == DRAIN_AT) {
+            spill(t, 0, HIST_BINS);
+            t->filled = 0;
+        }
     }
 }
 
-void hist_live_drain(struct hist_live *t, struct hist *h)
+static void collect(struct hist_live *t, struct hist *h, size_t first, size_t end)
 {
-    struct hist fresh = { 0 };
-    size_t n = 0;
-
-    spill(t);
-    for (size_t i = 0; i < HIST_BINS; i++)
-        n += t->count[i] != 0;
-    fresh.bins = NEW_ARRAY(struct hist_bin, n);
-    for (size_t i = 0; i < HIST_BINS; i++)
+    for (size_t i = first; i < end; i++)
         if (t->count[i] != 0) {
-            fresh.bins[fresh.n++] = (struct hist_bin){ (uint32_t)i, t->count[i], t->low[i] };
+            h->bins[h->n++] = (struct hist_bin){ (uint32_t)i, t->count[i], t->low[i] };
             t->count[i] = t->low[i] = 0;
         }
+}
+
+void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max)
+{
+    struct hist fresh = { .bins = NEW_ARRAY(struct hist_bin, HIST_BINS) };
+    size_t half = HIST_BINS / 2, above = 0, below = half; /* ends of the occupied part of each half */
+    uint32_t bits;
+
+    if (max >= 0) {
+        memcpy(&bits, &max, sizeof bits);
+        above = (bits >> 16) + 1;
+    }
+    if (min <= 0) { /* -0 has a bin among the negative ones */
+        memcpy(&bits, &min, sizeof bits);
+        below = (bits >> 16 | half) + 1;
+    }
+    spill(t, 0, above);
+    spill(t, half, below);
+    t->filled = 0;
+    collect(t, &fresh, 0, above);
+    collect(t, &fresh, half, below);
     hist_merge(h, &fresh);
     hist_release(&fresh);
 }
