@@ -15,9 +15,11 @@ squeeze() {
     tr -s ' \n' ' ' | sed 's/ *| */|/g; s/^ //; s/ $//'
 }
 
-# The folder that the examples run in: what examples/digits has, and pipeline.mk.
+# The folder that the examples run in: what examples/digits has, its network also as net.onnx, and
+# pipeline.mk.
 digits() {
     cp -r "$ROOT"/examples/digits/{digits.onnx,config.prototxt,calib,test.npz} "$ROOT/pipeline.mk" .
+    ln digits.onnx net.onnx
     export BIN=$DOPT_BIN/
 }
 
