@@ -15,9 +15,11 @@ squeeze() {
     tr -s ' \n' ' ' | sed 's/ *| */|/g; s/^ //; s/ $//'
 }
 
-# The folder that the examples run in: what examples/digits has, and pipeline.mk.
+# The folder that the examples run in: what examples/digits has, its network also as net.onnx, and
+# pipeline.mk.
 digits() {
     cp -r "$ROOT"/examples/digits/{digits.onnx,config.prototxt,calib,test.npz} "$ROOT/pipeline.mk" .
+    ln digits.onnx net.onnx
     export BIN=$DOPT_BIN/
 }
 
@@ -122,4 +124,10 @@ dopt-show --part calibration config.prototxt
 END
     fails 1 "No space left on device" dopt-emit --param /dev/full -o out.onnx all.dopt
     fails 1 "No space left on device" dopt-emit --record /dev/full -o out.onnx all.dopt
+}
+
+@test "README's tour prints what README says, numbers aside" {
+    digits
+    run -0 "$ROOT/tests/tour" --check
+    [ -z "$output" ]
 }
