@@ -37,6 +37,8 @@ $(foreach v,MODEL CAL_CONF OUTPUT PARAM,$(call need,$v))
 quote = '$(subst ','\'',$1)'
 opt   = $(if $(strip $2),$1 $(call quote,$(strip $2)))
 stage = { $2 ; } 2>&$(ERR) || { s=$$?; echo "$1 $$s" > $(WORK)/failed; exit $$s; }
+# The files behind links, with size and time: one that is replaced by an older one counts too.
+which = for f in $1; do readlink -f "$$f"; stat -Lc '%s %y' "$$f"; done
 # Rewrites $@ only when its text changes.
 stamp = mkdir -p $(WORK) && { $1 ; } > $@.new 2>&$(ERR) || { s=$$?; rm -f $@.new; echo "config $$s" > $(WORK)/failed; exit $$s; }; \
         if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
@@ -47,13 +49,14 @@ shards  := $(numbers:%=$(WORK)/shard-%-of-$(SHARDS).dopt)
 all: $(OUTPUT) $(PARAM)
 
 $(WORK)/import.stamp: FORCE
-	@$(call stamp,echo $(call quote,$(MODEL) $(FRAMEWORK) $(WEIGHT) $(INPUT_SHAPE) $(OUT_NODES) $(IMPORT_FLAGS)))
+	@$(call stamp,$(call which,$(MODEL) $(WEIGHT)); \
+	    echo $(call quote,$(FRAMEWORK) $(INPUT_SHAPE) $(OUT_NODES) $(IMPORT_FLAGS)))
 $(WORK)/calibration.stamp: FORCE
 	@$(call stamp,echo $(call quote,$(INPUT_FORMAT) $(OBSERVE_FLAGS)); $(BIN)dopt-show --part calibration $(CAL_CONF))
 $(WORK)/quant.stamp: FORCE
 	@$(call stamp,echo $(call quote,$(METHOD) $(EXCLUDE) $(QUANT_FLAGS)); $(BIN)dopt-show --part quantization $(CAL_CONF))
 $(WORK)/emit.stamp: FORCE
-	@$(call stamp,echo $(call quote,$(AS) $(PARAM) $(EMIT_FLAGS)))
+	@$(call stamp,readlink -m $(OUTPUT) $(PARAM); echo $(call quote,$(AS) $(EMIT_FLAGS)))
 
 $(WORK)/model.dopt: $(MODEL) $(WEIGHT) $(WORK)/import.stamp
 	@$(call stage,import,$(BIN)dopt-import --link --framework $(FRAMEWORK) $(call opt,--weight,$(WEIGHT)) \
