@@ -211,6 +211,8 @@ int main(int argc, char **argv)
     inputs_open(&f, argc - optind, argv + optind);
     inputs_model(&f, &m);
     samples_open(&s, &m, &o.samples);
+    if (s.conf.gpu && o.shard == 1) /* once, however many stages and shards read the config */
+        warn("%s: USE_GPU: there is no GPU backend yet, this runs on the CPU", o.samples.config);
     points_find(&p, &m, o.all);
     first = (long)((__int128)s.steps * (o.shard - 1) / o.shards);
     end = (long)((__int128)s.steps * o.shard / o.shards);

@@ -79,8 +79,6 @@ void samples_open(struct samples *s, struct model *m, const struct samples_optio
         cli_usage("give either -c config.prototxt or -i NAME=FILE");
     if (o->config != NULL && conf_read(&s->conf, o->config, &e) < 0)
         cli_die(&e);
-    if (s->conf.gpu)
-        warn("%s: USE_GPU: there is no GPU backend yet, this runs on the CPU", o->config);
     if (open_set(s, o, smaller, &e) < 0)
         cli_die(&e);
     s->steps = calset_steps(s->set);
