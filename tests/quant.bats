@@ -1,0 +1,232 @@
+#!/usr/bin/env bats
+# dopt-quant and dopt-emit: scales, weights and biases against numpy, in tests/quant.py.
+load lib
+
+ORT=$ROOT/tests/ort/ort-run.js
+DIGITS=$ROOT/examples/digits
+
+check() {
+    "$PY" "$ROOT/tests/quant.py" "$@"
+}
+
+# m.dopt, r.dopt of a digits that has been observed everywhere.
+observed() {
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-observe --all -c "$DIGITS/config.prototxt" -d -o r.dopt m.dopt
+}
+
+# inner.npz: what ONNX Runtime computes for every tensor of digits on the calibration set.
+inner() {
+    [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"
+    check expose "$DIGITS/digits.onnx" all.onnx
+    check calib "$DIGITS/calib" calib.npz
+    "$ORT" --no-opt --step 1 -o inner.npz all.onnx calib.npz
+}
+
+# plan OPTION...: p.dopt, plan.txt and param of m.dopt and r.dopt.
+plan() {
+    dopt-quant "$@" -d -o p.dopt m.dopt r.dopt
+    dopt-show p.dopt >plan.txt
+    dopt-emit --param param -o grid.onnx m.dopt p.dopt
+    dopt-show param >param.txt
+}
+
+@test "observations are numpy's extrema and counts of what ONNX Runtime computes" {
+    inner
+    observed
+    dopt-show r.dopt >seen.txt
+    check extrema seen.txt inner.npz calib.npz
+}
+
+@test "minmax is (max - min) / 255 of the range with 0 in it" {
+    observed
+    dopt-show r.dopt >seen.txt
+    plan --method minmax
+    check minmax plan.txt seen.txt
+}
+
+@test "percentile cuts what numpy's quantiles cut" {
+    inner
+    observed
+    for p in 99.999 99.9 99; do
+        plan --method percentile --percentile $p
+        check percentile plan.txt inner.npz calib.npz $p
+    done
+}
+
+@test "mse and lp are as good as the best range of a search over the raw values" {
+    inner
+    observed
+    for method in mse lp; do
+        plan --method $method
+        check search plan.txt inner.npz calib.npz $method
+    done
+}
+
+@test "entropy stays inside what was seen and clips little" {
+    inner
+    observed
+    plan --method entropy
+    check entropy plan.txt inner.npz calib.npz
+}
+
+@test "weight scales are the largest magnitude / 127, biases int32 in their units" {
+    observed
+    for method in minmax lp; do
+        plan --method $method
+        dopt-emit --as qdq -o q.onnx m.dopt p.dopt
+        check weights "$DIGITS/digits.onnx" param grid.onnx q.onnx
+    done
+}
+
+@test "--per-tensor, --symmetric and int8 activations are what they say" {
+    observed
+    dopt-show r.dopt >seen.txt
+    plan --per-tensor
+    [ "$(grep -c '^  weights int8 scale [0-9.e-]*$' param.txt)" -eq 8 ]
+    plan --method minmax --activations int8
+    check minmax plan.txt seen.txt int8
+    plan --method minmax --activations int8 --symmetric
+    check minmax plan.txt seen.txt int8 symmetric
+}
+
+@test "bias correction takes out the mean shift of the rounded weights" {
+    inner
+    observed
+    plan --method lp
+    dopt-emit --as qdq -o q.onnx m.dopt p.dopt
+    check correction "$DIGITS/digits.onnx" param q.onnx inner.npz calib.npz
+}
+
+@test "every channel of grid's weights is integers times the scale that param holds" {
+    observed
+    for method in minmax lp; do
+        plan --method $method
+        check grid grid.onnx param
+    done
+}
+
+@test "grid's weights of real models are integers times their scales" {
+    need_shared onnx
+    while read -r model; do
+        "$PY" "$ROOT/tests/inputs.py" "$model" in.npz 8
+        dopt-import --link -o m.dopt "$SHARED/data/onnx/$model.onnx"
+        dopt-observe -i in.npz -d -o r.dopt m.dopt
+        dopt-quant -d -o p.dopt m.dopt r.dopt
+        dopt-emit --param param -o grid.onnx m.dopt p.dopt
+        check grid grid.onnx param
+        check same-graph "$SHARED/data/onnx/$model.onnx" grid.onnx
+    done < <("$PY" "$ROOT/tests/inputs.py" --list)
+}
+
+@test "a channel of zero weights and a finite bias gets a scale that fits the bias" {
+    check zeros zeros.onnx zeros.npz
+    dopt-import -o m.dopt zeros.onnx
+    dopt-observe -i zeros.npz -d -o r.dopt m.dopt
+    run -0 --separate-stderr dopt-quant --method minmax -d -o p.dopt m.dopt r.dopt
+    [[ $stderr == *'2 channels have a bias that is huge beside their weights'* ]]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    dopt-emit --param param --as qdq -o q.onnx m.dopt p.dopt
+    check raised zeros.onnx param q.onnx
+    [ -d "$ROOT/build/ort/node_modules" ] || return 0
+    "$ORT" -o y.npz zeros.onnx zeros.npz
+    "$ORT" -o q.npz q.onnx zeros.npz
+    "$PY" "$ROOT/tests/inputs.py" --close y.npz q.npz 0.02
+}
+
+@test "an excluded layer stays as in the source, its BatchNorm unfolded" {
+    observed
+    dopt-quant --exclude '/stem/conv/Conv; branch2.conv.weight' -d -o p.dopt m.dopt r.dopt
+    dopt-show p.dopt | grep -q '^float /stem/conv/Conv: .*excluded'
+    for as in grid qdq; do
+        dopt-emit --as $as --param param -o $as.onnx m.dopt p.dopt
+        [ "$(dopt-show param | grep -c '^node ')" -eq 6 ]
+        run ! grep -q 'stem' param
+        check excluded "$DIGITS/digits.onnx" $as.onnx /stem/conv/Conv /branch2/conv/Conv
+    done
+}
+
+@test "an unknown name is refused with the closest, a float node's is warned about" {
+    observed
+    fails 1 "exclude_op 'stem.conv.wieght' names no weight and no node of the model; closest: 'stem.conv.weight'" \
+        dopt-quant --exclude stem.conv.wieght -d -o out m.dopt r.dopt
+    run -0 --separate-stderr dopt-quant --exclude /relu/Relu -d -o p.dopt m.dopt r.dopt
+    [ "$stderr" = "dopt-quant: warning: exclude_op '/relu/Relu' is a node that is float anyway" ]
+}
+
+@test "a branch that was never taken stays float, with a warning" {
+    check branch branch.onnx branch.npz
+    dopt-import -o m.dopt branch.onnx
+    dopt-observe -i branch.npz -d -o r.dopt m.dopt
+    run -0 --separate-stderr dopt-quant --method minmax -d -o p.dopt m.dopt r.dopt
+    [ "$stderr" = 'dopt-quant: warning: node never stays float: its input s was never observed' ]
+    dopt-show p.dopt | grep -q 'never.*its input was never observed'
+    dopt-emit --param param -o grid.onnx m.dopt p.dopt
+    dopt-emit --as qdq -o qdq.onnx m.dopt p.dopt
+    [ "$(dopt-show param | grep '^node ')" = 'node taken' ]
+    [ -d "$ROOT/build/ort/node_modules" ] || return 0
+    "$ORT" -o y.npz branch.onnx branch.npz
+    for f in grid qdq; do
+        "$ORT" -o q.npz $f.onnx branch.npz
+        "$PY" "$ROOT/tests/inputs.py" --close y.npz q.npz 0.02
+    done
+}
+
+@test "a model of float16 weights is quantized in float16" {
+    "$PY" "$ROOT/tests/models.py" halves
+    "$PY" -c "
+import numpy as np
+np.savez('in.npz', x=np.load('halves.in.npz')['x'].astype('f2'))"
+    dopt-import -o m.dopt halves.onnx
+    dopt-observe -i in.npz -d -o r.dopt m.dopt
+    dopt-quant -d -o p.dopt m.dopt r.dopt
+    dopt-emit --param param -o grid.onnx m.dopt p.dopt
+    check halves halves.onnx grid.onnx param
+    dopt-import -o g.dopt grid.onnx
+    dopt-run -i in.npz -o y.npz m.dopt
+    dopt-run -i in.npz -o q.npz g.dopt
+    "$PY" "$ROOT/tests/inputs.py" --close y.npz q.npz 0.02
+}
+
+@test "a tensor that is always 0 gets scale 1 and a warning" {
+    "$PY" -c "
+import numpy as np
+np.savez('in.npz', image=np.zeros((3, 1, 28, 28), 'f4'))"
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-observe -i in.npz -d -o r.dopt m.dopt
+    run -0 --separate-stderr dopt-quant -d -o p.dopt m.dopt r.dopt
+    [[ $stderr == *'tensor image is always 0 on this calibration set: its scale is 1'* ]]
+    dopt-show p.dopt | grep -q '^tensor image: uint8 scale 1 zero_point 0'
+}
+
+@test "--float gives back the model: the same outputs in ONNX Runtime" {
+    [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-emit --float -o f.onnx m.dopt
+    check calib "$DIGITS/calib" calib.npz
+    for v in 1.15 current; do
+        "$ORT" --ort $v -o y.npz "$DIGITS/digits.onnx" calib.npz
+        "$ORT" --ort $v -o f.npz f.onnx calib.npz
+        "$PY" "$ROOT/tests/inputs.py" --close y.npz f.npz 1e-5
+    done
+}
+
+@test "--float gives back real models: the same outputs in ONNX Runtime" {
+    [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"
+    need_shared onnx
+    while read -r model; do
+        echo "$model"
+        "$PY" "$ROOT/tests/inputs.py" "$model" in.npz 8
+        dopt-import --link -o m.dopt "$SHARED/data/onnx/$model.onnx"
+        dopt-emit --float -o f.onnx m.dopt
+        "$ORT" -o y.npz "$SHARED/data/onnx/$model.onnx" in.npz
+        "$ORT" -o f.npz f.onnx in.npz
+        "$PY" "$ROOT/tests/inputs.py" --close y.npz f.npz
+    done < <("$PY" "$ROOT/tests/inputs.py" --list)
+}
+
+@test "grid keeps opset, nodes, names and the order of inputs and outputs" {
+    observed
+    plan
+    check same-graph "$DIGITS/digits.onnx" grid.onnx
+}
