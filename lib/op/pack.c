@@ -46,7 +46,7 @@ void packs_free(struct packs *p)
     free(p);
 }
 
-const void *pack_get(struct packs *p, const struct node *n, int i, const void *key, size_t keysize,
+const void *packs_get(struct packs *p, const struct node *n, int i, const void *key, size_t keysize,
                      void *(*build)(void *ctx, size_t *size), void *ctx)
 {
     struct pack **list = &p->lists[(unsigned)n->id % NLISTS], *k;

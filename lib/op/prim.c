@@ -196,7 +196,7 @@ const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memor
         call_unsupported(c, "a weight that is computed while running");
         return NULL;
     }
-    return pack_get(c->packs, c->node, i, want, sizeof *want, reorder_weights, &r);
+    return packs_get(c->packs, c->node, i, want, sizeof *want, reorder_weights, &r);
 }
 
 static void *plain_weights(void *ctx, size_t *size)
@@ -223,5 +223,5 @@ const float *prim_f32(struct call *c, int i)
         return c->in[i]->data;
     if (v->constant->factor == NULL && v->constant->stored == DT_F32)
         return (const float *)(const void *)c->model->data[v->constant->datum].p;
-    return pack_get(c->packs, c->node, i, "f32", 3, plain_weights, &r);
+    return packs_get(c->packs, c->node, i, "f32", 3, plain_weights, &r);
 }

@@ -8,9 +8,11 @@
 #include <xxhash.h>
 
 #include "base/names.h"
+#include "base/ordered.h"
 #include "op/points.h"
 #include "quant/correct.h"
 #include "quant/quant.h"
+#include "run/engine.h"
 
 struct quantizer {
     struct plan *p;
@@ -19,31 +21,56 @@ struct quantizer {
     const struct quant_options *q;
     struct points points;
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
+    int *chosen; /* value ids of the observed values */
     int captensors, capnodes, capfloats;
     int raised; /* channels whose weight scale was raised */
     struct err *e;
 };
 
-static void choose_tensor(struct quantizer *z, const struct value *v)
-{
-    const struct tensor_stats *t = observed_find(z->o, v->name);
-    double signal, noise, clipped;
-    struct plan_tensor pt = { .name = arena_strdup(&z->p->arena, v->name) };
+/* What range_choose finds for one observed value. */
+struct choice {
     struct grid g;
+    double signal, noise, clipped;
+};
 
-    z->tensor[v->id] = -1;
-    if (t == NULL || t->count == 0)
+static const struct tensor_stats *stats_of(const struct quantizer *z, long i)
+{
+    const struct tensor_stats *t = observed_find(z->o, z->m->values[z->chosen[i]]->name);
+
+    return t == NULL || t->count == 0 ? NULL : t;
+}
+
+static int choose(void *ctx, long i, void *item, struct err *e)
+{
+    const struct quantizer *z = ctx;
+    const struct tensor_stats *t = stats_of(z, i);
+    struct choice *c = item;
+
+    (void)e;
+    if (t != NULL)
+        c->g = range_choose(t, &z->q->range, &c->signal, &c->noise, &c->clipped);
+    return 0;
+}
+
+static void take_choice(void *ctx, long i, const void *item)
+{
+    struct quantizer *z = ctx;
+    const struct value *v = z->m->values[z->chosen[i]];
+    const struct tensor_stats *t = stats_of(z, i);
+    const struct choice *c = item;
+    struct plan_tensor pt = { .name = arena_strdup(&z->p->arena, v->name) };
+
+    if (t == NULL)
         return;
-    g = range_choose(t, &z->q->range, &signal, &noise, &clipped);
-    pt.scale = g.scale;
-    pt.zero_point = g.zero_point;
+    pt.scale = c->g.scale;
+    pt.zero_point = c->g.zero_point;
     pt.is_signed = z->q->range.is_signed;
     pt.min = t->min;
     pt.max = t->max;
-    pt.low = g.low;
-    pt.high = g.high;
-    pt.clipped = clipped;
-    pt.sqnr = noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+    pt.low = c->g.low;
+    pt.high = c->g.high;
+    pt.clipped = c->clipped;
+    pt.sqnr = c->noise > 0 ? 10 * log10(c->signal / c->noise) : INFINITY;
     pt.how = range_method_name(z->q->range.method);
     if (t->min == 0 && t->max == 0) {
         pt.how = "always 0";
@@ -52,6 +79,24 @@ static void choose_tensor(struct quantizer *z, const struct value *v)
     GROW(z->p->tensors, z->p->ntensors, z->captensors);
     z->tensor[v->id] = z->p->ntensors;
     z->p->tensors[z->p->ntensors++] = pt;
+}
+
+/* Every observed value gets its grid; several are worked on at once. */
+static int choose_tensors(struct quantizer *z)
+{
+    struct ordered o = { choose, take_choice, z };
+    long n = 0;
+    int rc;
+
+    z->chosen = NEW_ARRAY(int, (size_t)z->m->nvalues);
+    for (int i = 0; i < z->m->nvalues; i++) {
+        z->tensor[i] = -1;
+        if (z->points.observed[i])
+            z->chosen[n++] = i;
+    }
+    rc = ordered_run(&o, n, sizeof(struct choice), job_cores(), z->e);
+    free(z->chosen);
+    return rc;
 }
 
 static bool excluded(const struct quantizer *z, const struct node *n)
@@ -329,11 +374,8 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o, co
     z.tensor = NEW_ARRAY(int, (size_t)m->nvalues);
     if (check_excludes(&z) < 0)
         goto out;
-    for (int i = 0; i < m->nvalues; i++)
-        if (z.points.observed[i])
-            choose_tensor(&z, m->values[i]);
-        else
-            z.tensor[i] = -1;
+    if (choose_tensors(&z) < 0)
+        goto out;
     graph_each(m->graph, plan_graph, &z);
     if (z.raised > 0)
         warn("%d channels have a bias that is huge beside their weights: their weight scale was raised so that it fits int32",
