@@ -67,7 +67,8 @@ static void parse(struct options *o, int argc, char **argv)
         }
     if (argc - optind > 1)
         cli_usage("one model at a time: '%s'?", argv[optind + 1]);
-    o->path = optind < argc && strcmp(argv[optind], "-") != 0 ? path_behind_link(argv[optind]) : NULL;
+    o->path =
+        optind < argc && strcmp(argv[optind], "-") != 0 ? path_behind_link(argv[optind]) : NULL;
     if (o->output != NULL && strcmp(o->output, "-") == 0)
         o->output = NULL;
     if (o->link && (o->output == NULL || o->path == NULL))

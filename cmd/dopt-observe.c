@@ -223,6 +223,7 @@ int main(int argc, char **argv)
     observed_release(&seen);
     points_release(&p);
     samples_close(&s);
+    free((void *)o.samples.files);
     model_release(&m);
     dopt_release(&f);
     return 0;

@@ -348,6 +348,7 @@ int main(int argc, char **argv)
     run_release(&q, steps);
     free(names);
     samples_close(&s);
+    free((void *)o.samples.files);
     if (planned)
         plan_release(&p);
     model_release(&m);

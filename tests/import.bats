@@ -211,12 +211,12 @@ END
 }
 
 @test "the manual's examples run as they stand, and its synopsis is the usage" {
-    cp "$ROOT/examples/digits/digits.onnx" net.onnx
+    cp "$ROOT/examples/digits/digits.onnx" .
     examples dopt-import.1 >ex.sh
     [ "$(wc -l <ex.sh)" -eq 3 ]
     sh -e ex.sh >got
     grep -q '^model from ONNX, 20 nodes' got
-    dopt-show net.dopt | grep -qxF 'output /Flatten_output_0[1x96]'
+    dopt-show digits.dopt | grep -qxF 'output /Flatten_output_0[1x96]'
     diff <(mandoc -T utf8 "$ROOT/man/dopt-import.1" | col -b | sed -n '/^SYNOPSIS/,/^DESC/p' | sed '1d;$d' | tr -d ' \t\n') \
         <(dopt-import -h | sed 's/^usage://' | tr -d ' \t\n')
 }

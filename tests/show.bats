@@ -58,7 +58,7 @@ open('d.bin', 'wb').write(h + np.zeros(12, np.float32).tobytes())"
 }
 
 @test "the manuals' examples run as they stand, and the synopsis is the usage" {
-    cp "$ROOT/examples/digits/digits.onnx" net.onnx
+    cp "$ROOT/examples/digits/digits.onnx" .
     examples dopt-show.1 >ex.sh
     [ "$(wc -l <ex.sh)" -eq 2 ]
     [ "$(sh -e ex.sh | wc -l)" -eq $((7 + 8)) ]

@@ -243,6 +243,8 @@ int collector_finish(struct collector *c, struct observed *o, uint64_t steps, ui
         if (t->samples > 0 || t->channels.n > 0) {
             t->name = arena_strdup(&fresh.arena, c->m->values[i]->name);
             fresh.n++;
+        } else {
+            stats_release(t);
         }
     }
     qsort(fresh.tensors, (size_t)fresh.n, sizeof *fresh.tensors, by_name);

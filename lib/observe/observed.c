@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wire.h"
 #include "observe/observed.h"
 #include "observed.pb-c.h"
 
@@ -235,13 +236,12 @@ static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *ou
 
 void observed_pack(const struct observed *o, struct buf *out)
 {
-    size_t n = (size_t)o->n, nr = (size_t)o->nranges, size;
+    size_t n = (size_t)o->n, nr = (size_t)o->nranges;
     Dopt__Observed__Observed msg = DOPT__OBSERVED__OBSERVED__INIT;
     Dopt__Observed__Tensor *t = NEW_ARRAY(Dopt__Observed__Tensor, n), **pt = NEW_ARRAY(Dopt__Observed__Tensor *, n);
     Dopt__Observed__Channels *ch = NEW_ARRAY(Dopt__Observed__Channels, n);
     Dopt__Observed__Range *r = NEW_ARRAY(Dopt__Observed__Range, nr), **pr = NEW_ARRAY(Dopt__Observed__Range *, nr);
     struct buf *hist = NEW_ARRAY(struct buf, n);
-    uint8_t *packed;
 
     for (size_t i = 0; i < n; i++) {
         pack_tensor(&o->tensors[i], &t[i], &ch[i], &hist[i]);
@@ -261,11 +261,7 @@ void observed_pack(const struct observed *o, struct buf *out)
     msg.range = pr;
     msg.n_tensor = n;
     msg.tensor = pt;
-    size = dopt__observed__observed__get_packed_size(&msg);
-    packed = mem_alloc(size);
-    dopt__observed__observed__pack(&msg, packed);
-    buf_put(out, packed, size);
-    free(packed);
+    wire_pack(&msg.base, out);
     for (size_t i = 0; i < n; i++)
         buf_release(&hist[i]);
     free(hist);
@@ -315,11 +311,13 @@ static int unpack_tensor(struct observed *o, const Dopt__Observed__Tensor *m, st
 
 int observed_unpack(struct observed *o, const void *p, size_t size, struct err *e)
 {
-    Dopt__Observed__Observed *m = dopt__observed__observed__unpack(NULL, size, p);
+    Dopt__Observed__Observed *m = wire_unpack(&dopt__observed__observed__descriptor, p, size, e);
     int rc = -1;
 
     *o = (struct observed){ 0 };
-    if (m == NULL || strlen(m->model) >= sizeof o->model || strlen(m->isa) >= sizeof o->isa) {
+    if (m == NULL)
+        return -1;
+    if (strlen(m->model) >= sizeof o->model || strlen(m->isa) >= sizeof o->isa) {
         err_set(e, "OBSERVED section is damaged");
         goto out;
     }
@@ -341,8 +339,7 @@ int observed_unpack(struct observed *o, const void *p, size_t size, struct err *
             goto out;
     rc = 0;
 out:
-    if (m != NULL)
-        dopt__observed__observed__free_unpacked(m, NULL);
+    dopt__observed__observed__free_unpacked(m, NULL);
     if (rc < 0)
         observed_release(o);
     return rc;

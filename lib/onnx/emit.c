@@ -33,7 +33,7 @@ static void absorb(struct emitter *x, const struct node *n)
 {
     struct edit *d = x->d;
     struct source_node *s = &d->nodes[d->ordinal[n->id]];
-    const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
+    const struct value *b = node_bias_value(n);
 
     if (n->nabsorbed == 0 || (x->o->as == EMIT_GRID && strcmp(s->proto->op_type, "MatMul") == 0))
         return;
@@ -68,7 +68,7 @@ static void grid_weight(struct edit *d, const struct node *n, const struct plan_
 static void grid_bias(struct edit *d, const struct node *n, const struct plan_node *pn)
 {
     struct source_node *s = &d->nodes[d->ordinal[n->id]];
-    const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
+    const struct value *b = node_bias_value(n);
     int64_t count = (int64_t)pn->nbias;
     const char *base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name);
 

@@ -125,7 +125,7 @@ static void weight_dq(struct edit *d, const struct node *n, const struct plan_no
 static void bias_dq(struct edit *d, const struct node *n, const struct plan *p, const struct plan_node *pn,
                     struct source_node *s)
 {
-    const struct value *b = node_bias(n) < n->nin ? n->in[node_bias(n)] : NULL;
+    const struct value *b = node_bias_value(n);
     float *scales = arena_alloc(&d->arena, pn->nbias * sizeof *scales);
     int64_t count = (int64_t)pn->nbias;
     const char *base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name), *q;

@@ -51,6 +51,13 @@ int node_bias(const struct node *n)
     return n->op->weight == WEIGHT_NONE || n->op->weight == WEIGHT_MATMUL ? -1 : 2;
 }
 
+const struct value *node_bias_value(const struct node *n)
+{
+    int i = node_bias(n);
+
+    return i >= 0 && i < n->nin ? n->in[i] : NULL;
+}
+
 int node_channel_axis(const struct node *n)
 {
     switch (n->op->weight) {

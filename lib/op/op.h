@@ -81,6 +81,8 @@ const struct value *node_residual(const struct node *n, const struct value *v);
 int node_weight(const struct node *n);
 /* Its bias input or -1 (a row may have one that this node leaves out: then the index where it goes). */
 int node_bias(const struct node *n);
+/* What it reads there; NULL if nothing. */
+const struct value *node_bias_value(const struct node *n);
 /* The axis of input 0 along which the weight's input channels run; -1 = last. */
 int node_channel_axis(const struct node *n);
 /* The weight seen as (outer, channels, inner): element (o, c, i) belongs to output channel c. For a

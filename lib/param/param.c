@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/wire.h"
 #include "param.pb-c.h"
 #include "param/param.h"
 
@@ -41,11 +42,10 @@ static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Par
 
 void param_pack(const struct plan *p, const char *digest, struct buf *out)
 {
-    size_t n = (size_t)p->nnodes, size;
+    size_t n = (size_t)p->nnodes;
     Dopt__Param__Param msg = DOPT__PARAM__PARAM__INIT;
     Dopt__Param__Node *nodes = NEW_ARRAY(Dopt__Param__Node, n), **pnodes = NEW_ARRAY(Dopt__Param__Node *, n);
     struct lists *lists = NEW_ARRAY(struct lists, n);
-    uint8_t *packed;
 
     for (size_t i = 0; i < n; i++) {
         pack_node(p, &p->nodes[i], &nodes[i], &lists[i]);
@@ -57,11 +57,7 @@ void param_pack(const struct plan *p, const char *digest, struct buf *out)
     msg.config_digest = (char *)p->config;
     msg.n_node = n;
     msg.node = pnodes;
-    size = dopt__param__param__get_packed_size(&msg);
-    packed = mem_alloc(size);
-    dopt__param__param__pack(&msg, packed);
-    buf_put(out, packed, size);
-    free(packed);
+    wire_pack(&msg.base, out);
     for (size_t i = 0; i < n; i++) {
         free(lists[i].bias);
         free(lists[i].zeros);
@@ -107,7 +103,7 @@ static const char *type_name(Dopt__Param__DataType t)
 
 int param_print(const void *bytes, size_t size, FILE *f, struct err *e)
 {
-    Dopt__Param__Param *m = dopt__param__param__unpack(NULL, size, bytes);
+    Dopt__Param__Param *m = wire_unpack(&dopt__param__param__descriptor, bytes, size, e);
 
     if (m == NULL)
         return err_set(e, "not a param file, or damaged");

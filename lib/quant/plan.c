@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wire.h"
 #include "op/op.h"
 #include "plan.pb-c.h"
 #include "quant/plan.h"
@@ -96,12 +97,11 @@ static void pack_float(const struct plan_float *f, Dopt__Plan__Float *m)
 
 void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata)
 {
-    size_t nt = (size_t)p->ntensors, nn = (size_t)p->nnodes, nf = (size_t)p->nfloats, size;
+    size_t nt = (size_t)p->ntensors, nn = (size_t)p->nnodes, nf = (size_t)p->nfloats;
     Dopt__Plan__Plan msg = DOPT__PLAN__PLAN__INIT;
     Dopt__Plan__Tensor *t = NEW_ARRAY(Dopt__Plan__Tensor, nt), **pt = NEW_ARRAY(Dopt__Plan__Tensor *, nt);
     Dopt__Plan__Node *n = NEW_ARRAY(Dopt__Plan__Node, nn), **pn = NEW_ARRAY(Dopt__Plan__Node *, nn);
     Dopt__Plan__Float *f = NEW_ARRAY(Dopt__Plan__Float, nf), **pf = NEW_ARRAY(Dopt__Plan__Float *, nf);
-    uint8_t *packed;
 
     for (size_t i = 0; i < nt; i++) {
         pack_tensor(&p->tensors[i], &t[i]);
@@ -124,11 +124,7 @@ void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata)
     msg.node = pn;
     msg.n_float_node = nf;
     msg.float_node = pf;
-    size = dopt__plan__plan__get_packed_size(&msg);
-    packed = mem_alloc(size);
-    dopt__plan__plan__pack(&msg, packed);
-    buf_put(plan, packed, size);
-    free(packed);
+    wire_pack(&msg.base, plan);
     free(t);
     free(pt);
     free(n);
@@ -168,11 +164,13 @@ static int unpack_node(struct plan *p, const Dopt__Plan__Node *m, const uint8_t 
 int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *qdata, size_t qdatasize,
                 struct err *e)
 {
-    Dopt__Plan__Plan *m = dopt__plan__plan__unpack(NULL, plansize, plan);
+    Dopt__Plan__Plan *m = wire_unpack(&dopt__plan__plan__descriptor, plan, plansize, e);
     int rc = -1;
 
     *p = (struct plan){ 0 };
-    if (m == NULL || strlen(m->model) >= sizeof p->model || strlen(m->config) >= sizeof p->config) {
+    if (m == NULL)
+        return -1;
+    if (strlen(m->model) >= sizeof p->model || strlen(m->config) >= sizeof p->config) {
         err_set(e, "PLAN section is damaged");
         goto out;
     }
@@ -203,8 +201,7 @@ int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *q
                                                        arena_strdup(&p->arena, m->float_node[i]->why) };
     rc = 0;
 out:
-    if (m != NULL)
-        dopt__plan__plan__free_unpacked(m, NULL);
+    dopt__plan__plan__free_unpacked(m, NULL);
     if (rc < 0)
         plan_release(p);
     return rc;

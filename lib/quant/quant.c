@@ -139,8 +139,7 @@ static void quantize_bias(int32_t *q, const float *b, int64_t n, const float *sc
  * is not constant or has another shape: the node then keeps it as it is. */
 static bool read_bias(const struct quantizer *z, const struct node *n, int64_t channels, float **bias)
 {
-    int i = node_bias(n);
-    const struct value *b = i >= 0 && i < n->nin ? n->in[i] : NULL;
+    const struct value *b = node_bias_value(n);
     int64_t count = b == NULL ? 0 : shape_count(&b->shape);
     float beta = n->op->weight == WEIGHT_GEMM ? attr_float(n, "beta", 1) : 1;
 

@@ -17,7 +17,8 @@
 #include "onnx/order.h"
 #include "onnx/strip.h"
 
-static int union_of(const char *out, char **in, int n, const char *tag, bool model, const char *only)
+static int union_of(const char *out, char **in, int n, const char *tag, bool model,
+                    const char *only)
 {
     const char *const list[] = { only, NULL };
     struct err e = { .status = ERR_INPUT };
@@ -78,7 +79,8 @@ static int places(const char *in)
     struct blob b;
     int n;
 
-    if (blob_open(&b, in, &e) < 0 || (m = wire_unpack(&onnx__model_proto__descriptor, b.data, b.size, &e)) == NULL) {
+    if (blob_open(&b, in, &e) < 0 ||
+        (m = wire_unpack(&onnx__model_proto__descriptor, b.data, b.size, &e)) == NULL) {
         fprintf(stderr, "%s\n", e.msg);
         return 1;
     }

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# dopt-run: what ONNX Runtime computes, from any kind of input, for any number of threads.
+load lib
+
+ORT=$ROOT/tests/ort/ort-run.js
+DIGITS=$ROOT/examples/digits
+
+real() {
+    "$PY" "$ROOT/tests/inputs.py" "$@"
+}
+
+need_ort() {
+    [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"
+}
+
+# test.bin, test.npy, test.npz: the pictures of digits as the network takes them.
+pictures() {
+    dopt-calpack --mean 127.5 --std 127.5 -o test.bin "$DIGITS/test.npz:image"
+    dopt-calpack --to-npy -o test.npy test.bin
+    "$PY" -c "
+import numpy as np
+np.savez_compressed('test.npz', image=np.load('test.npy'))"
+}
+
+# equals MODEL.onnx IN.npz [VERSION]: within 1e-4 of ONNX Runtime, and the same bytes with 1 and 2 threads.
+equals() {
+    "$ORT" --ort "${3:-current}" -o want.npz "$1" "$2"
+    dopt-import --link -o m.dopt "$1"
+    dopt-run -j 1 -i "$2" -o got.npz m.dopt
+    dopt-run -j 2 -i "$2" -o two.npz m.dopt
+    cmp got.npz two.npz
+    real --close want.npz got.npz
+}
+
+@test "digits is what both versions of ONNX Runtime compute" {
+    need_ort
+    pictures
+    equals "$DIGITS/digits.onnx" test.npz 1.15
+    equals "$DIGITS/digits.onnx" test.npz
+}
+
+# One of the data's models on its real samples.
+model() {
+    need_ort
+    need_shared onnx
+    real "$1" in.npz
+    equals "$SHARED/data/onnx/$1.onnx" in.npz
+}
+
+@test "mnist-8 is what ONNX Runtime computes" {
+    model mnist-8
+}
+
+@test "resnet20 is what ONNX Runtime computes" {
+    model resnet20
+}
+
+@test "mlperf-resnet8 is what ONNX Runtime computes" {
+    model mlperf-resnet8
+}
+
+@test "mobilenet_v1_025_224 is what ONNX Runtime computes" {
+    model mobilenet_v1_025_224
+}
+
+@test "mlperf-kws is what ONNX Runtime computes" {
+    model mlperf-kws
+}
+
+@test "mlperf-vww96 is what ONNX Runtime computes" {
+    model mlperf-vww96
+}
+
+@test "lprnet is what ONNX Runtime computes" {
+    model lprnet
+}
+
+@test "ultraface-RFB-320 is what ONNX Runtime computes" {
+    model ultraface-RFB-320
+}
+
+@test "super-resolution-10 is what ONNX Runtime computes" {
+    model super-resolution-10
+}
+
+@test "silero_vad_16k_op15 is what ONNX Runtime computes" {
+    model silero_vad_16k_op15
+}
+
+@test "dtln-1 is what ONNX Runtime computes" {
+    model dtln-1
+}
+
+@test "dtln-2 is what ONNX Runtime computes" {
+    model dtln-2
+}
+
+@test "ch_PP-OCRv4_det_infer is what ONNX Runtime computes" {
+    model ch_PP-OCRv4_det_infer
+}
+
+@test "ch_ppocr_mobile_v2.0_cls_infer is what ONNX Runtime computes" {
+    model ch_ppocr_mobile_v2.0_cls_infer
+}
+
+@test ".npy, .npz, 510 and 610 bins and the config's bin give the same outputs" {
+    pictures
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-calpack --format 610 -o six.bin test.npy
+    printf 'preprocess_parameter { input_type: BINARY input_file_path: "six.bin" }' >config.prototxt
+    [ "$(dopt-show test.bin | cut -d' ' -f2) $(dopt-show six.bin | cut -d' ' -f2)" = '510 610' ]
+    dopt-run -i image=test.npy -o npy.npz m.dopt
+    dopt-run -i test.npz -o npz.npz m.dopt
+    dopt-run -i image=test.bin -o 510.npz m.dopt
+    dopt-run -i six.bin -o 610.npz m.dopt
+    dopt-run -c config.prototxt -o conf.npz m.dopt
+    dopt-run -i test.npz <m.dopt >pipe.npz
+    for f in npz 510 610 conf pipe; do
+        cmp npy.npz $f.npz
+    done
+    dopt-run -i test.npz -o y.npy m.dopt
+    "$PY" -c "
+import numpy as np
+z, y = np.load('npy.npz'), np.load('y.npy')
+assert z.files == ['logits'] and z['logits'].shape == (1000, 10) and z['logits'].dtype == np.float32
+assert (z['logits'] == y).all() and y.flags['C_CONTIGUOUS']"
+}
+
+@test "images by config are what OpenCV reads, normalized and run in ONNX Runtime" {
+    need_ort
+    "$PY" - "$DIGITS/calib" <<'END'
+import glob, sys
+import cv2, numpy as np
+a = np.stack([cv2.imread(f, 0) for f in sorted(glob.glob(sys.argv[1] + '/*.png'))])[:, None]
+np.savez('in.npz', image=((a.astype('f4') - 127.5) / np.float32(127.5)).astype('f4'))
+import glob, sys
+import cv2, numpy as np
+a = np.stack([cv2.imread(f, 0) for f in sorted(glob.glob(sys.argv[1] + '/*.png'))])[:, None]
+np.savez('in.npz', image=((a.astype('f4') - 127.5) / np.float32(127.5)).astype('f4'))
+END
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    "$ORT" -o want.npz "$DIGITS/digits.onnx" in.npz
+    dopt-run -c "$DIGITS/config.prototxt" -o image.npz m.dopt
+    dopt-run -i in.npz -o array.npz m.dopt
+    cmp image.npz array.npz
+    real --close want.npz image.npz
+}
+
+@test "--limit runs the first steps" {
+    pictures
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-run -i test.npz -o all.npy m.dopt
+    dopt-run -i test.npz --limit 7 -o few.npy m.dopt
+    "$PY" -c "
+import numpy as np
+a, b = np.load('all.npy'), np.load('few.npy')
+assert b.shape == (7, 10) and (a[:7] == b).all()"
+}
+
+@test "--compare says the SQNR, the cosine and the accuracies that numpy counts" {
+    pictures
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-observe -c "$DIGITS/config.prototxt" m.dopt | dopt-quant -o all.dopt
+    dopt-run --compare --labels "$DIGITS/test.npz:label" -i test.npz all.dopt >said
+    dopt-run -i test.npz -o y.npy m.dopt
+    dopt-run -i test.npz -o q.npy all.dopt
+    "$PY" - "$DIGITS/test.npz" <<'END'
+import sys
+import numpy as np
+y, q, label = np.load('y.npy').astype('f8'), np.load('q.npy').astype('f8'), np.load(sys.argv[1])['label']
+sqnr = 10 * np.log10((y ** 2).sum() / ((y - q) ** 2).sum())
+cosine = (y * q).sum() / np.sqrt((y ** 2).sum() * (q ** 2).sum())
+right = [100 * (a.argmax(1) == label).mean() for a in (y, q)]
+want = ('output logits: SQNR %.1f dB, cosine %.6f\naccuracy: float %.2f %%, int8 %.2f %% (1000 samples)\n'
+        % (sqnr, cosine, *right))
+assert open('said').read() == want, (open('said').read(), want)
+assert min(right) > 97 and sqnr > 25, want
+END
+}
+
+@test "the quantized model is run as ONNX Runtime runs the emitted QDQ model" {
+    need_ort
+    pictures
+    dopt-import "$DIGITS/digits.onnx" | dopt-observe -c "$DIGITS/config.prototxt" | dopt-quant -o all.dopt
+    dopt-emit --as qdq -o q.onnx all.dopt
+    "$ORT" --no-opt -o want.npz q.onnx test.npz
+    dopt-run -i test.npz -o got.npz all.dopt
+    "$PY" -c "
+import numpy as np
+a, b = np.load('want.npz')['logits'].astype('f8'), np.load('got.npz')['logits'].astype('f8')
+sqnr = 10 * np.log10((a ** 2).sum() / ((a - b) ** 2).sum())
+print('SQNR %.1f dB, same class on %.2f %%' % (sqnr, 100 * (a.argmax(1) == b.argmax(1)).mean()))
+assert sqnr > 38 and (a.argmax(1) == b.argmax(1)).mean() > 0.998"
+}
