@@ -9,21 +9,18 @@
 
 static const char usage[] = "usage: dopt-merge [-hV] [-o OUT] [SHARD ...]\n";
 
-/* Every shard's observations into `sum`; what else is in the first file goes along. */
-static void merge(struct observed *sum, struct dopt_file *files, int n, char *const *paths)
+/* Adds the observations of one shard. */
+static void merge(struct observed *sum, const struct dopt_file *f, const char *path)
 {
     struct err e = { .status = ERR_INPUT };
     struct observed shard;
 
-    for (int i = 0; i < n; i++) {
-        inputs_open(&files[i], 1, paths + i);
-        inputs_observed(&files[i], &shard);
-        if (observed_merge(sum, &shard, &e) < 0) {
-            err_at(&e, "%s", paths[i]);
-            cli_die(&e);
-        }
-        observed_release(&shard);
+    inputs_observed(f, &shard);
+    if (observed_merge(sum, &shard, &e) < 0) {
+        err_at(&e, "%s", path);
+        cli_die(&e);
     }
+    observed_release(&shard);
 }
 
 int main(int argc, char **argv)
@@ -35,8 +32,9 @@ int main(int argc, char **argv)
     static char *const std[] = { (char *)"-" };
     struct observed sum = { 0 };
     struct outputs own = { 0 };
-    struct dopt_file *files;
+    struct dopt_file first, f; /* what else is in the first file goes along */
     const char *output = NULL;
+    char *const *paths;
     int c, n;
 
     cli_init("dopt-merge", usage);
@@ -46,16 +44,23 @@ int main(int argc, char **argv)
         else
             cli_option(c);
     n = argc > optind ? argc - optind : 1;
-    files = NEW_ARRAY(struct dopt_file, (size_t)n);
-    merge(&sum, files, n, argc > optind ? argv + optind : std);
+    paths = argc > optind ? argv + optind : std;
+    inputs_open(&first, 1, paths);
+    merge(&sum, &first, paths[0]);
+    for (int i = 1; i < n; i++) {
+        inputs_open(&f, 1, paths + i);
+        merge(&sum, &f, paths[i]);
+        dopt_release(&f);
+    }
     if (observed_steps_done(&sum) < sum.steps)
         warn("%llu of %llu steps are covered: shards are missing", (unsigned long long)observed_steps_done(&sum),
              (unsigned long long)sum.steps);
     own.n = 1;
     own.tag[0] = "OBSERVED";
     observed_pack(&sum, &own.bytes[0]);
-    outputs_save(&files[0], &own, NULL, NULL, 0, output, false);
+    outputs_save(&first, &own, NULL, NULL, 0, output, false);
     buf_release(&own.bytes[0]);
+    dopt_release(&first);
     observed_release(&sum);
     return 0;
 }

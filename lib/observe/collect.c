@@ -8,6 +8,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "base/clones.h"
 #include "observe/collect.h"
 
 struct part {
@@ -68,7 +69,7 @@ static float order_float(int32_t o)
     return x + 0.0f; /* -0 is 0 */
 }
 
-__attribute__((target_clones("avx512f", "avx2", "default"))) static void
+CLONES static void
 scan_block(struct scan *s, const float *x, size_t n)
 {
     int32_t min = s->min, max = s->max, top = s->top, zeros = 0;
@@ -117,7 +118,7 @@ static int seen_values(struct part *p, const struct collector_place *at, const s
 }
 
 /* rows of n channels, one behind the other */
-__attribute__((target_clones("avx512f", "avx2", "default"))) static void
+CLONES static void
 add_rows(double *restrict sum, float *restrict min, float *restrict max, const float *restrict x, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++, x += n)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "quant/range.h"
 
 static const char *const names[] = { "minmax", "percentile", "entropy", "mse", "lp" };
@@ -98,7 +99,7 @@ static inline double nearest(double x)
 }
 
 /* Sum over all values of |x - grid(x)|^2, or to the power of 1.5. */
-__attribute__((target_clones("avx512f", "avx2", "default"))) static double
+CLONES static double
 noise_of(const struct points *s, const struct grid *g, bool lp)
 {
     double sum = 0, inverse = 1 / (double)g->scale, scale = (double)g->scale;
