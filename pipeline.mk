@@ -85,4 +85,6 @@ $(WORK)/compare.txt: $(WORK)/plan.dopt
 FORCE:
 .PHONY: all compare FORCE
 .DELETE_ON_ERROR:
+# The tools replace whole files or leave them: a failed stage must not cost the last good result.
+.PRECIOUS: $(OUTPUT) $(PARAM) $(WORK)/%
 .SUFFIXES:

@@ -12,9 +12,18 @@
 
 static const char *tool_name, *usage_text;
 
+/* One line whatever names are in it: control characters come out as \xNN. */
+static void print_line(const char *before, const char *msg)
+{
+    fprintf(stderr, "%s: %s", tool_name, before);
+    for (; *msg != '\0'; msg++)
+        fprintf(stderr, (unsigned char)*msg < 32 || *msg == 127 ? "\\x%02x" : "%c", (unsigned char)*msg);
+    fputc('\n', stderr);
+}
+
 static void print_warning(const char *msg)
 {
-    fprintf(stderr, "%s: warning: %s\n", tool_name, msg);
+    print_line("warning: ", msg);
 }
 
 void cli_init(const char *tool, const char *usage)
@@ -27,7 +36,7 @@ void cli_init(const char *tool, const char *usage)
 void cli_die(const struct err *e)
 {
     fflush(stdout);
-    fprintf(stderr, "%s: %s\n", tool_name, e->msg);
+    print_line("", e->msg);
     exit(e->status);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "guard.h"
 #include "inputs.h"
 #include "onnx/emit.h"
 #include "param/param.h"
@@ -64,6 +65,9 @@ static void read_options(struct options *o, int argc, char **argv)
         default:
             cli_option(c);
         }
+    guard_distinct("--param", o->param, "-o", o->output);
+    guard_distinct("--record", o->record, "-o", o->output);
+    guard_distinct("--record", o->record, "--param", o->param);
     if (o->emit.as == EMIT_FLOAT && (o->param != NULL || o->record != NULL))
         cli_usage("--float writes no scales: leave --param and --record out");
 }

@@ -59,6 +59,8 @@ static void read_options(struct options *o, int argc, char **argv)
     struct err e = { .status = ERR_USAGE };
     int c, method;
 
+    bool percentile = false;
+
     *o = (struct options){ .quant.range = { RANGE_LP, 99.999, false, false } };
     while ((c = getopt_long(argc, argv, "c:do:hV", longs, NULL)) != -1)
         switch (c) {
@@ -73,6 +75,7 @@ static void read_options(struct options *o, int argc, char **argv)
             break;
         case PERCENTILE:
             o->quant.range.percentile = read_percentile(optarg);
+            percentile = true;
             break;
         case ACTIVATIONS:
             if (strcmp(optarg, "uint8") != 0 && strcmp(optarg, "int8") != 0)
@@ -103,6 +106,8 @@ static void read_options(struct options *o, int argc, char **argv)
         default:
             cli_option(c);
         }
+    if (percentile && o->quant.range.method != RANGE_PERCENTILE)
+        cli_usage("--percentile goes with --method percentile");
 }
 
 static int by_text(const void *a, const void *b)

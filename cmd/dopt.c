@@ -7,9 +7,11 @@
 #include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,6 +19,7 @@
 
 #include "base/mem.h"
 #include "cli.h"
+#include "guard.h"
 #include "summary.h"
 
 static const char usage[] =
@@ -186,6 +189,26 @@ static void must_exist(const char *option, const char *path)
     }
 }
 
+/* Inputs are there, and no output is one of them. */
+static void check_files(const struct args *a)
+{
+    const char *const outputs[][2] = { { "--output", a->output }, { "--compress_conf", a->param } };
+
+    must_exist("--model", a->model);
+    must_exist("--cal_conf", a->cal_conf);
+    if (a->weight != NULL)
+        must_exist("--weight", a->weight);
+    for (int i = 0; i < 2; i++) {
+        guard_distinct(outputs[i][0], outputs[i][1], "--model", a->model);
+        guard_distinct(outputs[i][0], outputs[i][1], "--weight", a->weight);
+        guard_distinct(outputs[i][0], outputs[i][1], "--cal_conf", a->cal_conf);
+        guard_calibration(outputs[i][0], outputs[i][1], a->cal_conf);
+    }
+    guard_distinct("--compress_conf", a->param, "--output", a->output);
+    if (a->work != NULL)
+        guard_calibration("--work", mem_printf("%s/.", a->work), a->cal_conf);
+}
+
 /* Make splits words at blanks and expands '$', '#', '%': such paths reach it as links. */
 struct links {
     char *dir; /* NULL while none was needed */
@@ -282,10 +305,10 @@ struct command {
     int n;
 };
 
+/* NULL gives an empty value: every variable is set, so that none comes from the environment. */
 static void word(struct command *c, const char *name, const char *value)
 {
-    if (value != NULL)
-        c->words[c->n++] = mem_printf("%s%s", name, value);
+    c->words[c->n++] = mem_printf("%s%s", name, value != NULL ? value : "");
 }
 
 /* Make expands '$' in a variable given on its command line. */
@@ -300,6 +323,26 @@ static const char *escaped(const char *s)
     return b.data == NULL ? "" : (const char *)b.data;
 }
 
+/* Where a signal to dopt alone goes on to. */
+static volatile pid_t make_pid;
+
+static void forward(int sig)
+{
+    if (make_pid > 0)
+        kill(make_pid, sig);
+    else
+        _exit(128 + sig);
+}
+
+static void forward_signals(void)
+{
+    static const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
+
+    for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++)
+        if (signal(sigs[i], SIG_IGN) != SIG_IGN)
+            signal(sigs[i], forward);
+}
+
 /* Runs make; its own messages go to WORK/make.log, the tools' to our stderr. Returns make's status. */
 static int run_make(struct command *c, const char *log, struct err *e)
 {
@@ -312,12 +355,21 @@ static int run_make(struct command *c, const char *log, struct err *e)
         cli_die(e);
     }
     fflush(stderr);
+    forward_signals();
     pid = fork();
     if (pid < 0) {
         err_set(e, "cannot start make:");
         cli_die(e);
     }
     if (pid == 0) {
+        static const char *const foreign[] = { "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "MAKELEVEL" };
+
+        for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+            unsetenv(foreign[i]);
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* kill -9 of dopt ends the stages too */
+        for (int sig = 1; sig < 16; sig++)
+            if (sig != SIGKILL && signal(sig, SIG_DFL) == SIG_IGN)
+                signal(sig, SIG_IGN);
         dup2(2, 9); /* ERR=9: where the tools talk */
         dup2(out, 1);
         dup2(out, 2);
@@ -327,6 +379,7 @@ static int run_make(struct command *c, const char *log, struct err *e)
         fprintf(stderr, "dopt: make: %s: install GNU make\n", strerror(errno));
         _exit(127);
     }
+    make_pid = pid;
     close(out);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
@@ -341,7 +394,8 @@ static int explain(const char *work, const char *log, int status)
     int code = ERR_INPUT;
 
     if (f != NULL && fscanf(f, "%31s %d", stage, &code) == 2) {
-        fprintf(stderr, "dopt: stage %s failed (exit status %d); intermediate files are kept in %s\n", stage, code, work);
+        fprintf(stderr, "dopt: stage %s failed (exit status %d); intermediate files are kept in %s (remove it to start anew)\n", stage, code,
+                work);
     } else {
         FILE *g = fopen(log, "r");
 
@@ -390,6 +444,11 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     buf_str(&observe, a->no_resize ? "--no-resize " : "");
     buf_str(&observe, a->all ? "--all" : "");
     word(c, "OBSERVE_FLAGS=", (const char *)observe.data);
+    word(c, "IMPORT_FLAGS=", NULL);
+    word(c, "QUANT_FLAGS=", NULL);
+    word(c, "EMIT_FLAGS=", NULL);
+    word(c, "RUN=", NULL);
+    word(c, "THREADS=", a->shards > 1 ? "1" : NULL);
     word(c, "all", "");
     word(c, "compare", "");
 }
@@ -414,17 +473,16 @@ int main(int argc, char **argv)
 
     cli_init("dopt", usage);
     read_args(&a, argc, argv);
-    must_exist("--model", a.model);
-    must_exist("--cal_conf", a.cal_conf);
-    if (a.weight != NULL)
-        must_exist("--weight", a.weight);
     if (a.param == NULL)
         a.param = mem_printf("%s/param", dirname(mem_strdup(a.output)));
+    check_files(&a);
     work = a.work != NULL ? mem_strdup(a.work) : mem_printf("%s.work", a.output);
     if (mkdir(work, 0777) < 0 && errno != EEXIST) {
         err_set(&e, "%s: cannot create:", work);
         cli_die(&e);
     }
+    guard_lock(work);
+    guard_pair(work, a.output, a.param);
     log = mem_printf("%s/make.log", work);
     failed = mem_printf("%s/failed", work);
     unlink(failed);

@@ -50,7 +50,7 @@ static void print_fidelity(const char *work)
         printf("%s%s", first ? "" : "; ", line);
         first = false;
     }
-    puts(first ? "not measured" : " (on up to 4 calibration steps)");
+    puts(first ? "not measured" : " (int8 simulated, first calibration steps)");
     if (f != NULL)
         fclose(f);
     free(path);

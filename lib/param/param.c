@@ -67,6 +67,18 @@ void param_pack(const struct plan *p, const char *digest, struct buf *out)
     free(pnodes);
 }
 
+int param_digest(const void *bytes, size_t size, char hex[static 33])
+{
+    struct err ignored;
+    Dopt__Param__Param *m = wire_unpack(&dopt__param__param__descriptor, bytes, size, &ignored);
+
+    if (m == NULL)
+        return -1;
+    snprintf(hex, 33, "%s", m->model_digest);
+    dopt__param__param__free_unpacked(m, NULL);
+    return 0;
+}
+
 /* A name inside double quotes. */
 static void quoted(struct buf *out, const char *s)
 {

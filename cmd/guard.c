@@ -1,0 +1,120 @@
+/* guard.c: see guard.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli.h"
+#include "conf/conf.h"
+#include "guard.h"
+#include "param/param.h"
+
+/* The same file: by inode where both exist, else by name. */
+static bool same(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    if (stat(a, &x) == 0 && stat(b, &y) == 0)
+        return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    return strcmp(a, b) == 0;
+}
+
+void guard_distinct(const char *option, const char *output, const char *input_option, const char *input)
+{
+    struct err e = { .status = ERR_USAGE };
+    struct stat st;
+
+    if (output == NULL || input == NULL)
+        return;
+    if (output[0] == '\0')
+        err_set(&e, "%s: the name is empty", option);
+    else if (stat(output, &st) == 0 && S_ISDIR(st.st_mode))
+        err_set(&e, "%s %s: is a directory, name a file to write", option, output);
+    else if (same(output, input))
+        err_set(&e, "%s %s: is the same file as %s: it would be lost, name another", option, output, input_option);
+    else
+        return;
+    e.status = ERR_USAGE;
+    cli_die(&e);
+}
+
+void guard_calibration(const char *option, const char *output, const char *config)
+{
+    void (*sink)(const char *) = warn_sink;
+    struct err e = { .status = ERR_INPUT };
+    struct conf c;
+
+    warn_sink = NULL; /* dopt-observe reads it again and warns */
+    if (conf_read(&c, config, &e) < 0)
+        cli_die(&e);
+    warn_sink = sink;
+    for (int i = 0; i < c.ninputs; i++) {
+        char *folder = mem_printf("%s/.", c.inputs[i].path), *dir = mem_strdup(output), *slash = strrchr(dir, '/');
+
+        if (slash != NULL)
+            *slash = '\0';
+        if (same(output, c.inputs[i].path))
+            guard_distinct(option, output, "a calibration set", c.inputs[i].path);
+        if (c.inputs[i].type == CONF_IMAGE && same(slash != NULL ? dir : ".", folder)) {
+            err_set(&e, "%s %s: lies among the calibration images, name another folder", option, output);
+            e.status = ERR_USAGE;
+            cli_die(&e);
+        }
+        free(folder);
+        free(dir);
+    }
+    conf_release(&c);
+}
+
+void guard_lock(const char *work)
+{
+    char *path = mem_printf("%s/lock", work), *pattern = mem_printf("%s/*.dopt.[A-Za-z0-9]*", work);
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    struct err e = { .status = ERR_INPUT };
+    glob_t left;
+
+    if (fd < 0) {
+        err_set(&e, "%s: cannot create:", path);
+        cli_die(&e);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        err_set(&e, "%s: another dopt works in it: wait for it, or name another folder with --work", work);
+        cli_die(&e);
+    }
+    if (glob(pattern, 0, NULL, &left) == 0) {
+        for (size_t i = 0; i < left.gl_pathc; i++)
+            unlink(left.gl_pathv[i]);
+        globfree(&left);
+    }
+    free(path);
+    free(pattern);
+}
+
+void guard_pair(const char *work, const char *output, const char *param)
+{
+    struct blob o = { 0 }, p = { 0 };
+    char hex[33] = "", digest[33] = "", *stamp = mem_printf("%s/emit.stamp", work);
+    XXH128_canonical_t c;
+    struct err e;
+
+    if (access(output, F_OK) == 0 && access(param, F_OK) == 0 && blob_open(&o, output, &e) == 0 &&
+        blob_open(&p, param, &e) == 0) {
+        XXH128_canonicalFromHash(&c, XXH3_128bits(o.data, o.size));
+        for (int i = 0; i < 16; i++)
+            snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);
+        if (param_digest(p.data, p.size, digest) < 0 || strcmp(hex, digest) != 0)
+            unlink(stamp);
+    }
+    blob_release(&o);
+    blob_release(&p);
+    free(stamp);
+}

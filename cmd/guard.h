@@ -1,0 +1,18 @@
+/* guard.h: what dopt looks at before it starts: no output may be one of the inputs, and one work folder
+ * belongs to one run at a time.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CMD_GUARD_H
+#define CMD_GUARD_H
+
+/* Dies where `output` (what option names it) is a folder or the same file as `input`. NULL: not given. */
+void guard_distinct(const char *option, const char *output, const char *input_option, const char *input);
+/* The same for everything that the configuration feeds. */
+void guard_calibration(const char *option, const char *output, const char *config);
+/* Takes the work folder for this process (until it ends) and removes what a killed run left half
+ * written in it; dies where another run has it. */
+void guard_lock(const char *work);
+/* Makes the last stage run again where output and param are not the pair that it wrote: damaged, or
+ * param belongs to another model by now. */
+void guard_pair(const char *work, const char *output, const char *param);
+
+#endif
