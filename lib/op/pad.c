@@ -43,10 +43,22 @@ static void pad_dim(const struct padding *p, int level, int64_t from, int64_t to
     const struct shape *xs = &p->x->shape, *ys = &p->y->shape;
     int d = p->order[level];
     bool innermost = level == ys->rank - 1;
+    int64_t lo = p->begin[d] > 0 ? p->begin[d] : 0, hi = p->begin[d] + xs->dim[d];
 
+    hi = hi < ys->dim[d] ? hi : ys->dim[d];
+    if (innermost && !filled && lo < hi) /* lo to hi is input as it lies: neighbours stay neighbours */
+        memcpy((char *)p->y->data + (size_t)(to + lo) * p->size,
+               (const char *)p->x->data + (size_t)(from + lo - p->begin[d]) * p->size, (size_t)(hi - lo) * p->size);
     for (int64_t i = 0; i < ys->dim[d]; i++) {
-        int64_t k = filled ? -1 : source(i - p->begin[d], xs->dim[d], p->mode);
-        int64_t f = k < 0 ? 0 : from + k * p->own[d], t = to + i * p->out[d];
+        int64_t k, f, t;
+
+        if (innermost && !filled && i == lo && lo < hi)
+            i = hi;
+        if (i == ys->dim[d])
+            break;
+        k = filled ? -1 : source(i - p->begin[d], xs->dim[d], p->mode);
+        f = k < 0 ? 0 : from + k * p->own[d];
+        t = to + i * p->out[d];
 
         if (!innermost)
             pad_dim(p, level + 1, f, t, k < 0);

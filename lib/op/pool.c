@@ -6,6 +6,8 @@
 
 #include "op/window.h"
 
+enum { POOL_NARROW = 8 }; /* fewer channels: rows are the inner loop */
+
 /* Up to three spatial dims, missing ones leading as 1. */
 struct pool3 {
     int64_t n, c, in[3], out[3], kernel[3], stride[3], dilation[3], begin[3], end[3];
@@ -82,6 +84,55 @@ static void pool_cell(const struct pool3 *p, float *y, const float *x, const int
     }
 }
 
+/* y[k * ystep] (+ or max)= x[k * xstep]. */
+static void row_tap(bool max, float *restrict y, int64_t ystep, const float *restrict x, int64_t xstep, int64_t n)
+{
+    struct pool3 as_channels = { .c = n, .max = max };
+
+    if (ystep == 1 && xstep == 1) {
+        pool_tap(&as_channels, y, x);
+        return;
+    }
+    for (int64_t k = 0; k < n && max; k++) {
+        float v = x[k * xstep], *best = y + k * ystep;
+
+        *best = (v > *best) | (v != v) ? v : *best; /* without a branch */
+    }
+    for (int64_t k = 0; k < n && !max; k++)
+        y[k * ystep] += x[k * xstep];
+}
+
+/* One output row (W, C) where C is small: the inner loop runs over the row instead. The taps of a cell
+ * come in the same order as above, so that the sums are the same to the bit. */
+static void pool_row(const struct pool3 *p, float *restrict y, const float *restrict x, int64_t i0, int64_t j0)
+{
+    int64_t width = p->in[2], step = p->stride[2];
+
+    for (int64_t k = 0; k < p->out[2] * p->c; k++)
+        y[k] = p->max ? -INFINITY : 0;
+    for (int64_t a = 0; a < p->kernel[0]; a++)
+        for (int64_t b = 0; b < p->kernel[1]; b++)
+            for (int64_t d = 0; d < p->kernel[2]; d++) {
+                int64_t i = i0 + a * p->dilation[0], j = j0 + b * p->dilation[1];
+                int64_t off = d * p->dilation[2] - p->begin[2]; /* column k reads k * step + off */
+                int64_t lo = off < 0 ? (-off + step - 1) / step : 0;
+                int64_t hi = off < width ? (width - 1 - off) / step + 1 : 0;
+                const float *row = x + (i * p->in[1] + j) * width * p->c;
+
+                if (i < 0 || i >= p->in[0] || j < 0 || j >= p->in[1])
+                    continue;
+                hi = hi < p->out[2] ? hi : p->out[2];
+                for (int64_t c = 0; c < p->c && lo < hi; c++)
+                    row_tap(p->max, y + lo * p->c + c, p->c, row + (lo * step + off) * p->c + c, step * p->c, hi - lo);
+            }
+    for (int64_t k = 0; k < p->out[2] && !p->max; k++) {
+        float scale = 1.0f / (float)pool_size(p, (int64_t[]){ i0, j0, k * step - p->begin[2] });
+
+        for (int64_t c = 0; c < p->c; c++)
+            y[k * p->c + c] *= scale;
+    }
+}
+
 int op_pool(struct call *c)
 {
     const struct tensor *x = c->in[0];
@@ -105,13 +156,15 @@ int op_pool(struct call *c)
     from = x->data;
     for (int64_t n = 0; n < p.n; n++, from += p.in[0] * p.in[1] * p.in[2] * p.c)
         for (int64_t i = 0; i < p.out[0]; i++)
-            for (int64_t j = 0; j < p.out[1]; j++)
-                for (int64_t k = 0; k < p.out[2]; k++, y += p.c) {
-                    int64_t start[3] = { i * p.stride[0] - p.begin[0], j * p.stride[1] - p.begin[1],
-                                         k * p.stride[2] - p.begin[2] };
+            for (int64_t j = 0; j < p.out[1]; j++) {
+                int64_t start[3] = { i * p.stride[0] - p.begin[0], j * p.stride[1] - p.begin[1], -p.begin[2] };
 
-                    pool_cell(&p, y, from, start);
-                }
+                if (p.c < POOL_NARROW)
+                    pool_row(&p, y, from, start[0], start[1]);
+                for (int64_t k = 0; k < p.out[2]; k++, y += p.c, start[2] += p.stride[2])
+                    if (p.c >= POOL_NARROW)
+                        pool_cell(&p, y, from, start);
+            }
     return 0;
 }
 
