@@ -82,7 +82,7 @@ static void save(struct dopt_file *f, const struct observed *seen, const struct 
 }
 
 /* Takes up what PATH.part holds; returns the first step that is left. */
-static long resume(struct observed *seen, const char *part, long first, const char *digest)
+static long resume(struct observed *seen, const char *part, long first, long end, const char *digest)
 {
     struct err e = { .status = ERR_INPUT };
     struct dopt_file f;
@@ -97,8 +97,12 @@ static long resume(struct observed *seen, const char *part, long first, const ch
         err_set(&e, "%s: of model %s, this is model %s: remove it to start anew", part, seen->model, digest);
         cli_die(&e);
     }
+    if (seen->nranges != 1 || seen->ranges[0].first != (uint64_t)first || seen->ranges[0].end > (uint64_t)end) {
+        err_set(&e, "%s: of another --shard: remove it to start anew", part);
+        cli_die(&e);
+    }
     dopt_release(&f);
-    return seen->nranges == 1 && seen->ranges[0].first == (uint64_t)first ? (long)seen->ranges[0].end : first;
+    return (long)seen->ranges[0].end;
 }
 
 static double now(void)
@@ -217,7 +221,7 @@ int main(int argc, char **argv)
     first = (long)((__int128)s.steps * (o.shard - 1) / o.shards);
     end = (long)((__int128)s.steps * o.shard / o.shards);
     if (o.resume)
-        first = resume(&seen, part_path(&o), first, m.digest);
+        first = resume(&seen, part_path(&o), first, end, m.digest);
     r = (struct run){ .samples = &s, .collector = collector_new(&m, &p, (int)o.jobs), .nin = m.graph->nin };
     observe(&f, &r, &m, &p, &seen, first, end, &o);
     save(&f, &seen, &o, o.output, true);

@@ -243,7 +243,7 @@ END
     driver plain/digits.onnx plain/config.prototxt plain/q.onnx
     cmp "$dir/out put.onnx" plain/q.onnx
     cmp "$dir/pa ram" plain/param
-    [ "$(ls "$dir" | sort | tr '\n' '|')" = 'calib|config.prototxt|digits.onnx|out put.onnx|out put.onnx.work|pa ram|' ]
+    [ "$(find "$dir" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' '|')" = 'calib|config.prototxt|digits.onnx|out put.onnx|out put.onnx.work|pa ram|' ]
     touch age.mark
     driver "$dir/digits.onnx" "$dir/config.prototxt" "$dir/out put.onnx" --compress_conf "$dir/pa ram"
     [ -z "$(find "$dir" -newer age.mark -name '*.dopt')" ]
@@ -288,6 +288,13 @@ END
         cmp r2.dopt whole.dopt
         [ ! -e r2.dopt.part ]
         rm s*.dopt r2.dopt
+    done
+    # what was saved for another part is not taken up
+    for shard in 1/2 3/3; do
+        dopt-observe -c config.prototxt --shard $shard -d -o out.dopt.part m.dopt
+        run -1 --separate-stderr dopt-observe --resume -c config.prototxt --shard 1/3 -o out.dopt m.dopt
+        [ "$stderr" = 'dopt-observe: out.dopt.part: of another --shard: remove it to start anew' ]
+        [ ! -e out.dopt ]
     done
 }
 
