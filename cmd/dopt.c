@@ -202,11 +202,9 @@ static void check_files(const struct args *a)
         guard_distinct(outputs[i][0], outputs[i][1], "--model", a->model);
         guard_distinct(outputs[i][0], outputs[i][1], "--weight", a->weight);
         guard_distinct(outputs[i][0], outputs[i][1], "--cal_conf", a->cal_conf);
-        guard_calibration(outputs[i][0], outputs[i][1], a->cal_conf);
     }
     guard_distinct("--compress_conf", a->param, "--output", a->output);
-    if (a->work != NULL)
-        guard_calibration("--work", mem_printf("%s/.", a->work), a->cal_conf);
+    guard_calibration(a->cal_conf, outputs, 2, a->work);
 }
 
 /* Make splits words at blanks and expands '$', '#', '%': such paths reach it as links. */

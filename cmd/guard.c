@@ -47,7 +47,24 @@ void guard_distinct(const char *option, const char *output, const char *input_op
     cli_die(&e);
 }
 
-void guard_calibration(const char *option, const char *output, const char *config)
+static _Noreturn void among_images(const char *option, const char *path)
+{
+    struct err e;
+
+    err_set(&e, "%s %s: lies among the calibration images, name another folder", option, path);
+    e.status = ERR_USAGE;
+    cli_die(&e);
+}
+
+/* The folder that a file lies in. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? mem_strdup(".") : mem_printf("%.*s/.", (int)(slash - path), path);
+}
+
+void guard_calibration(const char *config, const char *const outputs[][2], int n, const char *work)
 {
     void (*sink)(const char *) = warn_sink;
     struct err e = { .status = ERR_INPUT };
@@ -58,19 +75,20 @@ void guard_calibration(const char *option, const char *output, const char *confi
         cli_die(&e);
     warn_sink = sink;
     for (int i = 0; i < c.ninputs; i++) {
-        char *folder = mem_printf("%s/.", c.inputs[i].path), *dir = mem_strdup(output), *slash = strrchr(dir, '/');
+        const char *set = c.inputs[i].path;
+        bool images = c.inputs[i].type == CONF_IMAGE;
 
-        if (slash != NULL)
-            *slash = '\0';
-        if (same(output, c.inputs[i].path))
-            guard_distinct(option, output, "a calibration set", c.inputs[i].path);
-        if (c.inputs[i].type == CONF_IMAGE && same(slash != NULL ? dir : ".", folder)) {
-            err_set(&e, "%s %s: lies among the calibration images, name another folder", option, output);
-            e.status = ERR_USAGE;
-            cli_die(&e);
+        if (images && work != NULL && same(work, set))
+            among_images("--work", work);
+        for (int k = 0; k < n; k++) {
+            char *folder = folder_of(outputs[k][1]);
+
+            if (images && same(folder, set))
+                among_images(outputs[k][0], outputs[k][1]);
+            free(folder);
+            if (!images)
+                guard_distinct(outputs[k][0], outputs[k][1], "a calibration set", set);
         }
-        free(folder);
-        free(dir);
     }
     conf_release(&c);
 }
@@ -99,6 +117,13 @@ void guard_lock(const char *work)
     free(pattern);
 }
 
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 void guard_pair(const char *work, const char *output, const char *param)
 {
     struct blob o = { 0 }, p = { 0 };
@@ -106,8 +131,7 @@ void guard_pair(const char *work, const char *output, const char *param)
     XXH128_canonical_t c;
     struct err e;
 
-    if (access(output, F_OK) == 0 && access(param, F_OK) == 0 && blob_open(&o, output, &e) == 0 &&
-        blob_open(&p, param, &e) == 0) {
+    if (is_file(output) && is_file(param) && blob_open(&o, output, &e) == 0 && blob_open(&p, param, &e) == 0) {
         XXH128_canonicalFromHash(&c, XXH3_128bits(o.data, o.size));
         for (int i = 0; i < 16; i++)
             snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);

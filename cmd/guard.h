@@ -6,8 +6,9 @@
 
 /* Dies where `output` (what option names it) is a folder or the same file as `input`. NULL: not given. */
 void guard_distinct(const char *option, const char *output, const char *input_option, const char *input);
-/* The same for everything that the configuration feeds. */
-void guard_calibration(const char *option, const char *output, const char *config);
+/* The same for everything that the configuration feeds: n outputs as {option, path}, and the work folder
+ * (NULL: the default), which are not to lie among its images either. */
+void guard_calibration(const char *config, const char *const outputs[][2], int n, const char *work);
 /* Takes the work folder for this process (until it ends) and removes what a killed run left half
  * written in it; dies where another run has it. */
 void guard_lock(const char *work);

@@ -112,7 +112,7 @@ import() {
     [ "$(dopt-show a.dopt | grep '^input' | head -1)" = 'input offset[1]' ]
     dopt-show a.dopt | grep -qxF 'history dopt-import 0.1.0 --input_shape=offset:1;image:2,3,4,5 --out_nodes=sum'
     fails 1 "--input_shape: image: 1x4x8x8 does not fit the model's ?x3x?x?" dopt-import --out_nodes sum --input_shape image:1,4,8,8 -o out.dopt two.onnx
-    fails 1 "no input 'imaeg'; closest: 'image'" dopt-import --out_nodes sum --input_shape imaeg:1,3,8,8 -o out.dopt two.onnx
+    fails 1 "no input 'imaeg'; the model's: 'image'" dopt-import --out_nodes sum --input_shape imaeg:1,3,8,8 -o out.dopt two.onnx
     fails 1 "does not fit the model's ?x3x?x?" dopt-import --out_nodes sum --input_shape image:3,8,8 -o out.dopt two.onnx
 }
 

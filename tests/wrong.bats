@@ -65,7 +65,7 @@ np.save(sys.argv[1], np.random.RandomState(1).rand(*map(int, sys.argv[2:])).asty
     fails 1 "--input_shape: image: 1x3x28x28 does not fit the model's ?x1x28x28" \
         dopt-import --input_shape image:1,3,28,28 -o out.dopt "$DIGITS/digits.onnx"
     fails 1 "image: 1x28x28 does not fit" dopt-import --input_shape image:1,28,28 -o out.dopt "$DIGITS/digits.onnx"
-    fails 1 "no input 'imgae'; closest: 'image'" dopt-import --input_shape imgae:1,1,28,28 -o out.dopt "$DIGITS/digits.onnx"
+    fails 1 "no input 'imgae'; the model's: 'image'" dopt-import --input_shape imgae:1,1,28,28 -o out.dopt "$DIGITS/digits.onnx"
     fails 2 "--input_shape" dopt-import --input_shape image:1,one,28,28 -o out.dopt "$DIGITS/digits.onnx"
 }
 

@@ -44,10 +44,11 @@ int bin_read(struct bin *b, const void *bytes, size_t size, struct err *e)
     if (c.bad)
         return err_set(e, "truncated in its header");
     count = shape_count(&b->shape);
-    if (count < 0 || cursor_left(&c) != (uint64_t)count * 4)
+    if (count < 0)
+        return err_set(e, "its header says %s, more than any file holds", shape_text(&b->shape, s));
+    if (cursor_left(&c) != (uint64_t)count * 4)
         return err_set(e, "its header says %s, which is %lld bytes of data, but %zu follow",
-                       shape_text(&b->shape, s), count < 0 ? -1 : (long long)count * 4,
-                       cursor_left(&c));
+                       shape_text(&b->shape, s), (long long)count * 4, cursor_left(&c));
     b->data = (const void *)c.p;
     return 0;
 }

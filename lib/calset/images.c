@@ -33,6 +33,7 @@ int images_add_folder(struct images *im, const char *folder, struct err *e)
     while (errno = 0, (entry = readdir(d)) != NULL) {
         const char *name = entry->d_name;
         struct stat st = { 0 };
+        bool wrong = true;
         char *path;
 
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -40,12 +41,16 @@ int images_add_folder(struct images *im, const char *folder, struct err *e)
         path = mem_printf("%s%s%s", folder, slash, name);
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
             err_set(e, "%s: is a sub-folder; a folder of images may hold only files", path);
-        else if (image_extension(name))
+        else if (image_extension(name) && st.st_mode != 0 && !S_ISREG(st.st_mode))
+            err_set(e, "%s: is a pipe or a device; a folder of images may hold only files", path);
+        else
+            wrong = false;
+        if (!wrong && image_extension(name))
             images_add_file(im, path);
         else
             ignored++;
         free(path);
-        if (S_ISDIR(st.st_mode))
+        if (wrong)
             goto out;
     }
     if (errno != 0) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "onnx/cut.h"
 #include "onnx/emit.h"
 #include "onnx/qdq.h"
 #include "onnx/strip.h"
@@ -23,7 +24,7 @@ struct emitter {
     const struct model *m;
     const struct plan *p;
     const struct emit_options *o;
-    bool from_ir;
+    bool from_ir, cut;
 };
 
 /* Takes over the nodes that import folded into n: they go, their last output becomes n's, and n gets
@@ -140,6 +141,7 @@ static int open_edit(struct emitter *x, struct err *e)
         return onnx_write(x->d, x->m, stays_float, x->p, e);
     x->d->ordinal = mem_alloc((size_t)x->m->nnodes * sizeof *x->d->ordinal);
     graph_each(x->m->graph, note_source, x->d);
+    x->cut = edit_cut(x->d);
     return 0;
 }
 
@@ -173,16 +175,18 @@ int onnx_emit(const struct model *m, const struct plan *p, const struct emit_opt
               const char *path, struct err *e)
 {
     struct edit d = { .m = m };
-    struct emitter x = { &d, m, p, options, false };
+    struct emitter x = { &d, m, p, options, false, false };
     const struct plan_tensor **carry = NULL;
     uint8_t *packed = NULL;
     size_t size;
     int rc = -1;
 
-    if (options->as == EMIT_FLOAT && m->framework == FRAMEWORK_ONNX)
-        return fill(&d, m->source, m->sourcesize, o, path, e);
     if (open_edit(&x, e) < 0)
         goto out;
+    if (options->as == EMIT_FLOAT && !x.from_ir && !x.cut) { /* byte for byte what came */
+        rc = fill(&d, m->source, m->sourcesize, o, path, e);
+        goto out;
+    }
     if (options->as != EMIT_FLOAT)
         graph_each(m->graph, edit_graph, &x);
     if (options->as == EMIT_QDQ) {

@@ -105,6 +105,16 @@ static int merge(struct import *c, struct value *v, const struct shape *want)
     return 0;
 }
 
+/* "a, b, c", the first few. */
+static const char *input_names(struct import *c, const struct graph *g)
+{
+    const char *names = "";
+
+    for (int i = 0; i < g->nin && i < 8; i++)
+        names = arena_printf(&c->m->arena, "%s%s'%s'", names, i == 0 ? "" : ", ", g->in[i]->name);
+    return g->nin > 8 ? arena_printf(&c->m->arena, "%s, …", names) : names;
+}
+
 /* Inputs that are named come first, in the order they are named: config.prototxt's blocks follow
  * it. */
 int select_shapes(struct import *c, const struct shapes *s)
@@ -112,18 +122,15 @@ int select_shapes(struct import *c, const struct shapes *s)
     struct graph *g = c->m->graph;
 
     for (int i = 0; s != NULL && i < s->n; i++) {
-        struct suggest near = { .wanted = s->items[i].name };
         struct value *v = NULL;
         int k;
 
-        for (k = 0; k < g->nin && v == NULL; k++) {
-            suggest_offer(&near, g->in[k]->name);
+        for (k = 0; k < g->nin && v == NULL; k++)
             if (strcmp(g->in[k]->name, s->items[i].name) == 0)
                 v = g->in[k];
-        }
         if (v == NULL)
-            return import_fail(c, "--input_shape: no input '%s'%s", s->items[i].name,
-                               suggest_text(&near));
+            return import_fail(c, "--input_shape: no input '%s'; the model's: %s", s->items[i].name,
+                               input_names(c, g));
         if (k - 1 < i)
             return import_fail(c, "--input_shape: input '%s' twice", v->name);
         if (merge(c, v, &s->items[i].shape) < 0)
