@@ -30,15 +30,17 @@ static bool same(const char *a, const char *b)
 
 void guard_distinct(const char *option, const char *output, const char *input_option, const char *input)
 {
-    struct err e = { .status = ERR_USAGE };
+    struct err e;
     struct stat st;
 
     if (output == NULL || input == NULL)
         return;
+    if (stat(output, &st) == 0 && S_ISDIR(st.st_mode)) {
+        err_set(&e, "%s %s: is a directory, name a file to write", option, output);
+        cli_die(&e);
+    }
     if (output[0] == '\0')
         err_set(&e, "%s: the name is empty", option);
-    else if (stat(output, &st) == 0 && S_ISDIR(st.st_mode))
-        err_set(&e, "%s %s: is a directory, name a file to write", option, output);
     else if (same(output, input))
         err_set(&e, "%s %s: is the same file as %s: it would be lost, name another", option, output, input_option);
     else

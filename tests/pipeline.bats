@@ -316,19 +316,19 @@ END
     run -1 --separate-stderr driver digits.onnx config.prototxt q.onnx
     [ "${#stderr_lines[@]}" -eq 2 ]
     [[ ${stderr_lines[0]} == *'config.prototxt:'*'calib'* ]]
-    [[ ${stderr_lines[1]} =~ ^'dopt: stage '(config|observe)' failed (exit status 1); intermediate files are kept in q.onnx.work'$ ]]
+    [[ ${stderr_lines[1]} =~ ^'dopt: stage '(config|observe)' failed (exit status 1); intermediate files are kept in q.onnx.work (remove it to start anew)'$ ]]
     [ ! -e q.onnx ]
     mv away calib
     cp digits.onnx whole.onnx
     head -c 9000 whole.onnx >digits.onnx
     run -1 --separate-stderr driver digits.onnx config.prototxt q.onnx
     [[ ${stderr_lines[0]} == 'dopt-import: digits.onnx: '* ]]
-    [ "${stderr_lines[1]}" = 'dopt: stage import failed (exit status 1); intermediate files are kept in q.onnx.work' ]
+    [ "${stderr_lines[1]}" = 'dopt: stage import failed (exit status 1); intermediate files are kept in q.onnx.work (remove it to start anew)' ]
     cp whole.onnx digits.onnx
     echo 'exclude_op: "fc.wieght"' >>config.prototxt
     run -1 --separate-stderr driver digits.onnx config.prototxt q.onnx
     [[ ${stderr_lines[0]} == *"exclude_op 'fc.wieght' names no weight and no node of the model; closest: 'fc.weight'"* ]]
-    [ "${stderr_lines[1]}" = 'dopt: stage quant failed (exit status 1); intermediate files are kept in q.onnx.work' ]
+    [ "${stderr_lines[1]}" = 'dopt: stage quant failed (exit status 1); intermediate files are kept in q.onnx.work (remove it to start anew)' ]
     [ ! -e q.onnx ]
     sed -i s/wieght/weight/ config.prototxt
     driver digits.onnx config.prototxt q.onnx
@@ -339,7 +339,7 @@ END
     cp "$DIGITS/digits.pb" "$DIGITS/digits.py" "$DIGITS/digits.pth" .
     run -3 --separate-stderr dopt -m 0 --framework 3 --model digits.pb --cal_conf config.prototxt --output q.pb
     [[ ${stderr_lines[0]} == 'dopt-import: digits.pb: '*TensorFlow* ]]
-    [ "${stderr_lines[1]}" = 'dopt: stage import failed (exit status 3); intermediate files are kept in q.pb.work' ]
+    [ "${stderr_lines[1]}" = 'dopt: stage import failed (exit status 3); intermediate files are kept in q.pb.work (remove it to start anew)' ]
     run -3 --separate-stderr dopt -m 0 --framework 5 --model digits.py --weight digits.pth --cal_conf config.prototxt --output q.pt
     [[ ${stderr_lines[0]} == 'dopt-import: digits.py: '*PyTorch* ]]
     [ ! -e q.pb ] && [ ! -e q.pt ] && [ ! -e param ]

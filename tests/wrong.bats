@@ -288,7 +288,7 @@ for v, n in ((np.nan, 'nan'), (np.inf, 'inf')):
         run -1 --separate-stderr dopt -m 0 --framework 5 --model "$DIGITS/digits.onnx" --cal_conf config.prototxt \
             --output out.onnx "${@:3}"
         [[ ${stderr_lines[0]} == *"$2"* ]]
-        [ "${stderr_lines[1]}" = "dopt: stage $1 failed (exit status 1); intermediate files are kept in out.onnx.work" ]
+        [ "${stderr_lines[1]}" = "dopt: stage $1 failed (exit status 1); intermediate files are kept in out.onnx.work (remove it to start anew)" ]
         [ "${#stderr_lines[@]}" -eq 2 ]
         [ ! -e out.onnx ] && [ ! -e param ]
     }
