@@ -17,7 +17,8 @@ static void print_line(const char *before, const char *msg)
 {
     fprintf(stderr, "%s: %s", tool_name, before);
     for (; *msg != '\0'; msg++)
-        fprintf(stderr, (unsigned char)*msg < 32 || *msg == 127 ? "\\x%02x" : "%c", (unsigned char)*msg);
+        fprintf(stderr, (unsigned char)*msg < 32 || *msg == 127 ? "\\x%02x" : "%c",
+                (unsigned char)*msg);
     fputc('\n', stderr);
 }
 
@@ -87,7 +88,8 @@ long cli_number(const char *option, const char *text, long least)
 
 int cli_finish(void)
 {
-    bool failed = ferror(stdout) != 0; /* an earlier flush may have failed where the last one does not */
+    bool failed =
+        ferror(stdout) != 0; /* an earlier flush may have failed where the last one does not */
 
     if (fclose(stdout) != 0 || failed) {
         fprintf(stderr, "%s: <stdout>: cannot write: %s\n", tool_name, strerror(errno));
@@ -121,6 +123,6 @@ void cli_progress(long done, long total, const char *unit)
         return;
     last = t;
     rate = (double)done / (t - start);
-    fprintf(stderr, "\r\033[K%s: %ld/%ld %s, %.1f/s, %.0f s left", tool_name, done, total, unit, rate,
-            rate > 0 ? (double)(total - done) / rate : 0.0);
+    fprintf(stderr, "\r\033[K%s: %ld/%ld %s, %.1f/s, %.0f s left", tool_name, done, total, unit,
+            rate, rate > 0 ? (double)(total - done) / rate : 0.0);
 }

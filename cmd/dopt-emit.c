@@ -24,11 +24,11 @@ struct options {
 static void read_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "as", required_argument, NULL, AS }, { "float", no_argument, NULL, FLOAT },
-        { "to", required_argument, NULL, TO }, { "chain", required_argument, NULL, CHAIN },
+        { "as", required_argument, NULL, AS },       { "float", no_argument, NULL, FLOAT },
+        { "to", required_argument, NULL, TO },       { "chain", required_argument, NULL, CHAIN },
         { "param", required_argument, NULL, PARAM }, { "record", required_argument, NULL, RECORD },
-        { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+        { "output", required_argument, NULL, 'o' },  { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },       { NULL, 0, NULL, 0 },
     };
     int c, chain;
 
@@ -81,7 +81,8 @@ static void write_all(const struct options *o, const struct model *m, const stru
     char digest[33];
     int rc = -1;
 
-    if (out_open(&model, o->output, &e) < 0 || (o->param != NULL && out_open(&param, o->param, &e) < 0) ||
+    if (out_open(&model, o->output, &e) < 0 ||
+        (o->param != NULL && out_open(&param, o->param, &e) < 0) ||
         (o->record != NULL && out_open(&record, o->record, &e) < 0))
         goto out;
     out_digest_begin(&model);

@@ -53,8 +53,8 @@ int main(int argc, char **argv)
         dopt_release(&f);
     }
     if (observed_steps_done(&sum) < sum.steps)
-        warn("%llu of %llu steps are covered: shards are missing", (unsigned long long)observed_steps_done(&sum),
-             (unsigned long long)sum.steps);
+        warn("%llu of %llu steps are covered: shards are missing",
+             (unsigned long long)observed_steps_done(&sum), (unsigned long long)sum.steps);
     own.n = 1;
     own.tag[0] = "OBSERVED";
     observed_pack(&sum, &own.bytes[0]);

@@ -15,7 +15,8 @@
 #include "samples.h"
 
 static const char usage[] =
-    "usage: dopt-observe [-dhV] [-c config.prototxt | -i NAME=FILE ...] [--input_format NHWC|NCHW]\n"
+    "usage: dopt-observe [-dhV] [-c config.prototxt | -i NAME=FILE ...] [--input_format "
+    "NHWC|NCHW]\n"
     "                    [--fit stretch|crop|letterbox] [--no-resize] [--shard I/N] [--resume]\n"
     "                    [--all] [-j N] [-o OUT] [FILE ...]\n";
 
@@ -63,10 +64,12 @@ static void tick(long done, long total, void *ctx)
 /* PATH.part: what was observed so far, for --resume. */
 static char *part_path(const struct options *o)
 {
-    return o->output == NULL || strcmp(o->output, "-") == 0 ? NULL : mem_printf("%s.part", o->output);
+    return o->output == NULL || strcmp(o->output, "-") == 0 ? NULL
+                                                            : mem_printf("%s.part", o->output);
 }
 
-static void save(struct dopt_file *f, const struct observed *seen, const struct options *o, const char *path, bool whole)
+static void save(struct dopt_file *f, const struct observed *seen, const struct options *o,
+                 const char *path, bool whole)
 {
     const char *options[2];
     struct outputs own = { 1, { "OBSERVED" }, { { 0 } } };
@@ -82,7 +85,8 @@ static void save(struct dopt_file *f, const struct observed *seen, const struct 
 }
 
 /* Takes up what PATH.part holds; returns the first step that is left. */
-static long resume(struct observed *seen, const char *part, long first, long end, const char *digest)
+static long resume(struct observed *seen, const char *part, long first, long end,
+                   const char *digest)
 {
     struct err e = { .status = ERR_INPUT };
     struct dopt_file f;
@@ -94,10 +98,12 @@ static long resume(struct observed *seen, const char *part, long first, long end
     inputs_open(&f, 1, (char *[]){ (char *)part });
     inputs_observed(&f, seen);
     if (strcmp(seen->model, digest) != 0) {
-        err_set(&e, "%s: of model %s, this is model %s: remove it to start anew", part, seen->model, digest);
+        err_set(&e, "%s: of model %s, this is model %s: remove it to start anew", part, seen->model,
+                digest);
         cli_die(&e);
     }
-    if (seen->nranges != 1 || seen->ranges[0].first != (uint64_t)first || seen->ranges[0].end > (uint64_t)end) {
+    if (seen->nranges != 1 || seen->ranges[0].first != (uint64_t)first ||
+        seen->ranges[0].end > (uint64_t)end) {
         err_set(&e, "%s: of another --shard: remove it to start anew", part);
         cli_die(&e);
     }
@@ -122,12 +128,15 @@ static long next_block(long block, double took, long jobs)
 }
 
 /* Steps first .. end-1 in blocks, a checkpoint between them. */
-static void observe(struct dopt_file *f, struct run *r, const struct model *m, const struct points *p,
-                    struct observed *seen, long first, long end, const struct options *o)
+static void observe(struct dopt_file *f, struct run *r, const struct model *m,
+                    const struct points *p, struct observed *seen, long first, long end,
+                    const struct options *o)
 {
     struct engine *g = engine_new(m, p->keep);
     struct err e = { .status = ERR_INPUT };
-    struct job job = { .engine = g, .end = first, .workers = (int)o->jobs, .run = run_step, .tick = tick, .ctx = r };
+    struct job job = {
+        .engine = g, .end = first, .workers = (int)o->jobs, .run = run_step, .tick = tick, .ctx = r
+    };
     char *part = part_path(o);
     long block = 16 * o->jobs;
 
@@ -138,8 +147,8 @@ static void observe(struct dopt_file *f, struct run *r, const struct model *m, c
         job.first = job.end;
         job.end = end - job.first < block ? end : job.first + block;
         if (job_run(&job, &e) < 0 ||
-            collector_finish(r->collector, seen, (uint64_t)r->samples->steps, (uint64_t)job.first, (uint64_t)job.end,
-                             o->all, &e) < 0)
+            collector_finish(r->collector, seen, (uint64_t)r->samples->steps, (uint64_t)job.first,
+                             (uint64_t)job.end, o->all, &e) < 0)
             cli_die(&e);
         r->done += job.end - job.first;
         if (part != NULL && job.end < end && now() - start > CHECKPOINT / 2.0)
@@ -165,10 +174,16 @@ static void read_shard(struct options *o, const char *text)
 static void read_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        SAMPLES_OPTIONS, { "shard", required_argument, NULL, SHARD }, { "resume", no_argument, NULL, RESUME },
-        { "all", no_argument, NULL, ALL }, { "jobs", required_argument, NULL, 'j' },
-        { "detached", no_argument, NULL, 'd' }, { "output", required_argument, NULL, 'o' },
-        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+        SAMPLES_OPTIONS,
+        { "shard", required_argument, NULL, SHARD },
+        { "resume", no_argument, NULL, RESUME },
+        { "all", no_argument, NULL, ALL },
+        { "jobs", required_argument, NULL, 'j' },
+        { "detached", no_argument, NULL, 'd' },
+        { "output", required_argument, NULL, 'o' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
     };
     int c;
 
@@ -222,7 +237,9 @@ int main(int argc, char **argv)
     end = (long)((__int128)s.steps * o.shard / o.shards);
     if (o.resume)
         first = resume(&seen, part_path(&o), first, end, m.digest);
-    r = (struct run){ .samples = &s, .collector = collector_new(&m, &p, (int)o.jobs), .nin = m.graph->nin };
+    r = (struct run){ .samples = &s,
+                      .collector = collector_new(&m, &p, (int)o.jobs),
+                      .nin = m.graph->nin };
     observe(&f, &r, &m, &p, &seen, first, end, &o);
     save(&f, &seen, &o, o.output, true);
     collector_free(r.collector);

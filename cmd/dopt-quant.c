@@ -48,12 +48,19 @@ static double read_percentile(const char *text)
 static void read_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "config", required_argument, NULL, 'c' }, { "method", required_argument, NULL, METHOD },
-        { "percentile", required_argument, NULL, PERCENTILE }, { "activations", required_argument, NULL, ACTIVATIONS },
-        { "symmetric", no_argument, NULL, SYMMETRIC }, { "per-tensor", no_argument, NULL, PER_TENSOR },
-        { "no-correction", no_argument, NULL, NO_CORRECTION }, { "exclude", required_argument, NULL, EXCLUDE }, { "detached", no_argument, NULL, 'd' },
-        { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+        { "config", required_argument, NULL, 'c' },
+        { "method", required_argument, NULL, METHOD },
+        { "percentile", required_argument, NULL, PERCENTILE },
+        { "activations", required_argument, NULL, ACTIVATIONS },
+        { "symmetric", no_argument, NULL, SYMMETRIC },
+        { "per-tensor", no_argument, NULL, PER_TENSOR },
+        { "no-correction", no_argument, NULL, NO_CORRECTION },
+        { "exclude", required_argument, NULL, EXCLUDE },
+        { "detached", no_argument, NULL, 'd' },
+        { "output", required_argument, NULL, 'o' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
     };
     static struct out_nodes names; /* the arguments of --exclude, split like --out_nodes */
     struct err e = { .status = ERR_USAGE };

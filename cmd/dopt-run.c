@@ -70,13 +70,15 @@ static void tick(long done, long total, void *ctx)
     cli_progress(done, total, "steps");
 }
 
-static void run_model(struct run *r, const struct model *m, const struct samples *s, long steps, long jobs)
+static void run_model(struct run *r, const struct model *m, const struct samples *s, long steps,
+                      long jobs)
 {
     struct engine *g = engine_new(m, NULL);
     struct job job = { g, 0, steps, (int)jobs, run_step, tick, r };
     struct err e = { .status = ERR_INPUT };
 
-    *r = (struct run){ s, m->graph->nin, m->graph->nout, NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)) };
+    *r = (struct run){ s, m->graph->nin, m->graph->nout,
+                       NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)) };
     if (job_run(&job, &e) < 0)
         cli_die(&e);
     engine_free(g);
@@ -107,7 +109,10 @@ static void join(const struct run *r, long steps, int i, const char *name, struc
         entries += t->shape.rank > 0 ? t->shape.dim[0] : 1;
         rest.dim[0] = first.shape.dim[0];
         if (!shape_equal(&rest, &first.shape) || t->dtype != first.dtype) {
-            err_set(&e, "output %s changes its shape from step to step: it cannot be written as one array", name);
+            err_set(
+                &e,
+                "output %s changes its shape from step to step: it cannot be written as one array",
+                name);
             cli_die(&e);
         }
         total += tensor_size(t);
@@ -127,7 +132,8 @@ static bool ends_with(const char *s, const char *end)
     return s != NULL && strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
 }
 
-static void write_outputs(const struct run *r, long steps, const char *const *names, const char *path)
+static void write_outputs(const struct run *r, long steps, const char *const *names,
+                          const char *path)
 {
     bool npy = ends_with(path, ".npy");
     struct err e = { .status = ERR_INPUT };
@@ -166,12 +172,14 @@ static void write_outputs(const struct run *r, long steps, const char *const *na
 }
 
 /* Output i: 10 log10(sum y^2 / sum (y - q)^2) and the cosine of the angle between y and q. */
-static void compare_output(const struct run *y, const struct run *q, long steps, int i, const char *name, struct out *o)
+static void compare_output(const struct run *y, const struct run *q, long steps, int i,
+                           const char *name, struct out *o)
 {
     double signal = 0, noise = 0, other = 0, dot = 0;
 
     for (long s = 0; s < steps; s++) {
-        const struct tensor *a = &y->results[s * y->nout + i].t, *b = &q->results[s * q->nout + i].t;
+        const struct tensor *a = &y->results[s * y->nout + i].t,
+                            *b = &q->results[s * q->nout + i].t;
         int64_t n = shape_count(&a->shape);
 
         for (int64_t k = 0; k < n; k++) {
@@ -183,7 +191,8 @@ static void compare_output(const struct run *y, const struct run *q, long steps,
             noise += (u - v) * (u - v);
         }
     }
-    out_printf(o, "output %s: SQNR %.1f dB, cosine %.6f\n", name, noise > 0 ? 10 * log10(signal / noise) : INFINITY,
+    out_printf(o, "output %s: SQNR %.1f dB, cosine %.6f\n", name,
+               noise > 0 ? 10 * log10(signal / noise) : INFINITY,
                signal > 0 && other > 0 ? dot / sqrt(signal * other) : 1.0);
 }
 
@@ -191,7 +200,9 @@ static void compare_output(const struct run *y, const struct run *q, long steps,
 static void read_labels(const char *spec, struct blob *b, struct tensor *labels, struct npz *z)
 {
     const char *colon = strrchr(spec, ':');
-    char *path = colon != NULL && !ends_with(spec, ".npy") ? mem_printf("%.*s", (int)(colon - spec), spec) : mem_strdup(spec);
+    char *path = colon != NULL && !ends_with(spec, ".npy")
+                     ? mem_printf("%.*s", (int)(colon - spec), spec)
+                     : mem_strdup(spec);
     struct err e = { .status = ERR_INPUT };
     void *owned;
     int rc = blob_open(b, path, &e);
@@ -220,7 +231,8 @@ static double accuracy(const struct run *r, long steps, const struct tensor *lab
 
     for (long s = 0; s < steps; s++) {
         const struct tensor *t = &r->results[s * r->nout].t;
-        int64_t rows = t->shape.rank > 1 ? t->shape.dim[0] : 1, n = rows > 0 ? shape_count(&t->shape) / rows : 0;
+        int64_t rows = t->shape.rank > 1 ? t->shape.dim[0] : 1,
+                n = rows > 0 ? shape_count(&t->shape) / rows : 0;
 
         for (int64_t k = 0; k < rows && at < known; k++, at++) {
             int64_t best = 0;
@@ -254,7 +266,8 @@ static void report(const struct run *y, const struct run *q, long steps, const c
     if (o->labels != NULL) {
         double a = accuracy(y, steps, &labels, &n), c = accuracy(q, steps, &labels, &n);
 
-        out_printf(&out, "accuracy: float %.2f %%, int8 %.2f %% (%lld samples)\n", a, c, (long long)n);
+        out_printf(&out, "accuracy: float %.2f %%, int8 %.2f %% (%lld samples)\n", a, c,
+                   (long long)n);
     }
     if (out_commit(&out, &e) < 0) {
         out_release(&out);
@@ -268,11 +281,16 @@ static void report(const struct run *y, const struct run *q, long steps, const c
 static void read_options(struct options *o, int argc, char **argv)
 {
     static const struct option longs[] = {
-        SAMPLES_OPTIONS, { "jobs", required_argument, NULL, 'j' },
-        { "limit", required_argument, NULL, LIMIT }, { "compare", no_argument, NULL, COMPARE },
-        { "labels", required_argument, NULL, LABELS }, { "chain", required_argument, NULL, CHAIN },
-        { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+        SAMPLES_OPTIONS,
+        { "jobs", required_argument, NULL, 'j' },
+        { "limit", required_argument, NULL, LIMIT },
+        { "compare", no_argument, NULL, COMPARE },
+        { "labels", required_argument, NULL, LABELS },
+        { "chain", required_argument, NULL, CHAIN },
+        { "output", required_argument, NULL, 'o' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
     };
     int c, chain;
 

@@ -62,8 +62,8 @@ bool inputs_plan(const struct dopt_file *f, struct plan *p, bool needed)
     return true;
 }
 
-void outputs_save(struct dopt_file *f, const struct outputs *own, const char *tool, const char *const *options,
-                  int noptions, const char *path, bool detached)
+void outputs_save(struct dopt_file *f, const struct outputs *own, const char *tool,
+                  const char *const *options, int noptions, const char *path, bool detached)
 {
     const char *only[OUTPUTS_MAX + 1] = { NULL };
     struct err e = { .status = ERR_INPUT };

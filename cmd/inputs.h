@@ -24,7 +24,7 @@ struct outputs {
     struct buf bytes[OUTPUTS_MAX];
 };
 /* Adds them and this stage's record to f and writes it (detached: only these). Dies on an error. */
-void outputs_save(struct dopt_file *f, const struct outputs *own, const char *tool, const char *const *options,
-                  int noptions, const char *path, bool detached);
+void outputs_save(struct dopt_file *f, const struct outputs *own, const char *tool,
+                  const char *const *options, int noptions, const char *path, bool detached);
 
 #endif

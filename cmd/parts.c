@@ -16,7 +16,8 @@ static void print_file(const char *path, const char *name)
     struct stat st;
 
     if (stat(path, &st) == 0)
-        printf("  %s %lld %lld.%09ld\n", name, (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+        printf("  %s %lld %lld.%09ld\n", name, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+               st.st_mtim.tv_nsec);
 }
 
 static int is_image(const struct dirent *d)

@@ -55,7 +55,8 @@ static bool graph_takes_batch(struct model *m, int64_t n, int64_t r)
     return issues_report(&issues, &ignored) == 0 && takes;
 }
 
-static int open_set(struct samples *s, const struct samples_options *o, bool remainder, struct err *e)
+static int open_set(struct samples *s, const struct samples_options *o, bool remainder,
+                    struct err *e)
 {
     const struct graph *g = s->model->graph;
     struct calset_input in[g->nin + 1];

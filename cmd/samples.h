@@ -27,7 +27,9 @@ enum { SAMPLES_INPUT_FORMAT = 512, SAMPLES_FIT, SAMPLES_NO_RESIZE };
     { "config", required_argument, NULL, 'c' }, { "input", required_argument, NULL, 'i' },         \
         { "input_format", required_argument, NULL, SAMPLES_INPUT_FORMAT },                         \
         { "fit", required_argument, NULL, SAMPLES_FIT },                                           \
-        { "no-resize", no_argument, NULL, SAMPLES_NO_RESIZE }
+    {                                                                                              \
+        "no-resize", no_argument, NULL, SAMPLES_NO_RESIZE                                          \
+    }
 bool samples_option(struct samples_options *o, int letter, const char *arg);
 /* Dies with a usage error where neither -c nor -i is given; with the cause where the set does not fit
  * the model. The last, smaller step is kept if the graph's outputs follow its batch. */

@@ -29,7 +29,8 @@ static const char *size_text(const char *path, char buf[static 32])
 /* "12 of 14 operators quantized, 9 activations; float: conv1 (excluded), fc (its input …)" */
 static void print_tensors(const struct plan *p)
 {
-    printf("tensors  %d of %d operators quantized, %d activations", p->nnodes, p->nnodes + p->nfloats, p->ntensors);
+    printf("tensors  %d of %d operators quantized, %d activations", p->nnodes,
+           p->nnodes + p->nfloats, p->ntensors);
     for (int i = 0; i < p->nfloats && i < 4; i++)
         printf("%s %s (%s)", i == 0 ? "; float:" : ",", p->floats[i].name, p->floats[i].why);
     if (p->nfloats > 4)
@@ -66,8 +67,8 @@ void summary_print(const struct summary *s)
     inputs_plan(&f, &p, true);
     print_tensors(&p);
     print_fidelity(s->work);
-    printf("files    %s %s (from %s), %s %s\n", s->output, size_text(s->output, a), size_text(s->model, b), s->param,
-           size_text(s->param, c));
+    printf("files    %s %s (from %s), %s %s\n", s->output, size_text(s->output, a),
+           size_text(s->model, b), s->param, size_text(s->param, c));
     printf("time     %.1f s\n", s->seconds);
     printf("report   dopt-show %s\n", plan);
     plan_release(&p);

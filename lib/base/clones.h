@@ -4,7 +4,8 @@
 #ifndef BASE_CLONES_H
 #define BASE_CLONES_H
 
-#if defined __SANITIZE_THREAD__ || !defined __x86_64__ /* ThreadSanitizer is not up yet when the loader picks */
+#if defined __SANITIZE_THREAD__ ||                                                                 \
+    !defined __x86_64__ /* ThreadSanitizer is not up yet when the loader picks */
 #define CLONES
 #else
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))

@@ -68,7 +68,7 @@ void issues_add(struct issues *s, const char *fmt, ...)
     vsnprintf(one, sizeof one, fmt, ap);
     va_end(ap);
     s->n++;
-    if (s->text.size + strlen(one) > sizeof ((struct err *)0)->msg - 1200)
+    if (s->text.size + strlen(one) > sizeof((struct err *)0)->msg - 1200)
         s->left_out++;
     else
         buf_printf(&s->text, "%s%s", s->text.size > 0 ? "; " : "", one);

@@ -15,7 +15,8 @@ enum err_status {
 };
 
 struct err {
-    enum err_status status; /* the exit status the tool ends with; ERR_INPUT unless said otherwise */
+    enum err_status
+        status; /* the exit status the tool ends with; ERR_INPUT unless said otherwise */
     char msg[4096];
 };
 

@@ -10,15 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void *mem_alloc(size_t size);                         /* not zeroed */
-void *mem_zero(size_t n, size_t size);                /* n * size zero bytes; dies on overflow */
-void *mem_resize(void *p, size_t n, size_t size);     /* n * size bytes; dies on overflow */
+void *mem_alloc(size_t size);                     /* not zeroed */
+void *mem_zero(size_t n, size_t size);            /* n * size zero bytes; dies on overflow */
+void *mem_resize(void *p, size_t n, size_t size); /* n * size bytes; dies on overflow */
 char *mem_strdup(const char *s);
-void *mem_aligned(size_t align, size_t size);         /* release with free() */
+void *mem_aligned(size_t align, size_t size); /* release with free() */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-#define NEW(type)           ((type *)mem_zero(1, sizeof(type)))
-#define NEW_ARRAY(type, n)  ((type *)mem_zero((n), sizeof(type)))
+#define NEW(type)          ((type *)mem_zero(1, sizeof(type)))
+#define NEW_ARRAY(type, n) ((type *)mem_zero((n), sizeof(type)))
 /* Makes room for one more element: `GROW(v->items, v->nitems, v->cap)`, then v->items[v->nitems++]. */
 #define GROW(items, n, cap)                                                                        \
     do {                                                                                           \
@@ -48,9 +48,9 @@ struct buf {
 void buf_put(struct buf *b, const void *p, size_t size);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_u32(struct buf *b, uint32_t v);              /* little-endian */
-void buf_u64(struct buf *b, uint64_t v);              /* little-endian */
-void buf_varint(struct buf *b, uint64_t v);           /* protobuf base-128 */
+void buf_u32(struct buf *b, uint32_t v);    /* little-endian */
+void buf_u64(struct buf *b, uint64_t v);    /* little-endian */
+void buf_varint(struct buf *b, uint64_t v); /* protobuf base-128 */
 void buf_release(struct buf *b);
 
 #endif

@@ -1,8 +1,8 @@
 /* wire.h: protobuf messages from untrusted bytes: checked first, with the offset of what is wrong.
  *
  * protobuf-c only says "no" and recurses as deep as the bytes tell it to. wire_check walks the
- * bytes by the message's descriptor before protobuf-c sees them. SPDX-License-Identifier:
- * Apache-2.0 */
+ * bytes by the message's descriptor before protobuf-c sees them.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef BASE_WIRE_H
 #define BASE_WIRE_H
 

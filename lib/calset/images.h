@@ -1,7 +1,8 @@
 /* images.h: images, by folder or by file, as float32 samples. Rules: dopt-calset(5).
  *
  * An image is decoded when it is asked for and kept no longer, so a set's memory is bounded
- * whatever its length, and any thread may ask for any image. SPDX-License-Identifier: Apache-2.0 */
+ * whatever its length, and any thread may ask for any image.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CALSET_IMAGES_H
 #define CALSET_IMAGES_H
 

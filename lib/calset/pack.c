@@ -30,8 +30,9 @@ static int add_member(struct pack *p, const char *path, struct err *e)
 
     if (colon != NULL)
         file[colon - path] = '\0';
-    rc = colon == NULL || access(file, F_OK) < 0 ? err_set(e, "%s:", path)
-                                                 : array_open(&part_new(p)->array, file, colon + 1, e);
+    rc = colon == NULL || access(file, F_OK) < 0
+             ? err_set(e, "%s:", path)
+             : array_open(&part_new(p)->array, file, colon + 1, e);
     free(file);
     return rc;
 }

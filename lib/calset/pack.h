@@ -13,9 +13,9 @@ struct pack_part {
     struct array array;
     struct calset *set;
     long n;
-    struct shape sample; /* (C, H, W) or what the array has without axis 0 */
+    struct shape sample;                 /* (C, H, W) or what the array has without axis 0 */
     const struct images_options *pixels; /* borrowed: an 8-bit array's means and deviations */
-    int64_t channels, inner;             /* of its samples: element i is of channel i / inner % channels */
+    int64_t channels, inner; /* of its samples: element i is of channel i / inner % channels */
 };
 
 struct pack {

@@ -1,6 +1,7 @@
 /* guess.c: see guess.h. Protobuf has no magic: the numbers of the top-level fields tell ModelProto
  * (graph = 7), GraphDef (node = 1 with a name first), SavedModel (meta_graphs = 2) and param
- * (strategy = 2) apart. SPDX-License-Identifier: Apache-2.0 */
+ * (strategy = 2) apart.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>

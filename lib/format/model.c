@@ -1,6 +1,6 @@
 /* model.c: MODEL, SOURCE and DATA to struct model; see model.h. Every index is checked: whatever
- * the checksums let through gives an error here, not a crash later. SPDX-License-Identifier:
- * Apache-2.0 */
+ * the checksums let through gives an error here, not a crash later.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
 

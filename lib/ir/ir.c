@@ -84,7 +84,8 @@ void link_add(struct model *m, const char *path, const struct blob *b, bool owne
     char *real = realpath(path, NULL);
 
     GROW(m->links, m->nlinks, m->caplinks);
-    m->links[m->nlinks++] = (struct link){ arena_strdup(&m->arena, real != NULL ? real : path), *b, owned };
+    m->links[m->nlinks++] =
+        (struct link){ arena_strdup(&m->arena, real != NULL ? real : path), *b, owned };
     free(real);
 }
 

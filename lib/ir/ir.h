@@ -19,7 +19,12 @@ enum { IR_OPSET = 17 };
 
 struct op; /* a row of op/op.def; op/op.h */
 
-enum framework { FRAMEWORK_NONE = 0, FRAMEWORK_TENSORFLOW = 3, FRAMEWORK_PYTORCH = 5, FRAMEWORK_ONNX = 6 };
+enum framework {
+    FRAMEWORK_NONE = 0,
+    FRAMEWORK_TENSORFLOW = 3,
+    FRAMEWORK_PYTORCH = 5,
+    FRAMEWORK_ONNX = 6
+};
 
 /* Bytes of one tensor: borrowed from a mapped file or the arena, 64-byte aligned in the dopt file.
  * Constants and the SOURCE section (its external_data entries) refer to them by index. */
@@ -32,10 +37,11 @@ struct datum {
  * constant_tensor: the bytes may be float16 where the value is float32, and a BatchNorm folded into
  * a weight is kept as a factor per channel instead of a second copy of the weight. */
 struct constant {
-    int datum;           /* index into model->data */
-    enum dtype stored;   /* element type of the bytes; integers and bool always equal value->dtype */
-    const char *name;    /* the initializer's name in the source: what users call the weight */
-    const float *factor; /* NULL, or shape.dim[axis] factors: value = bytes * factor[index along axis] */
+    int datum;         /* index into model->data */
+    enum dtype stored; /* element type of the bytes; integers and bool always equal value->dtype */
+    const char *name;  /* the initializer's name in the source: what users call the weight */
+    const float
+        *factor; /* NULL, or shape.dim[axis] factors: value = bytes * factor[index along axis] */
     int axis;
 };
 
@@ -50,7 +56,15 @@ struct value {
     struct node *producer;     /* NULL for inputs and constants */
 };
 
-enum attr_type { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_INTS, ATTR_FLOATS, ATTR_TENSOR, ATTR_GRAPH };
+enum attr_type {
+    ATTR_INT,
+    ATTR_FLOAT,
+    ATTR_STRING,
+    ATTR_INTS,
+    ATTR_FLOATS,
+    ATTR_TENSOR,
+    ATTR_GRAPH
+};
 
 struct attr {
     const char *name;

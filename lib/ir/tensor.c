@@ -10,11 +10,11 @@ static const struct {
     uint8_t size;
     const char *name;
 } dtypes[] = {
-    [DT_NONE] = { 0, "undefined" }, [DT_F32] = { 4, "float32" },  [DT_U8] = { 1, "uint8" },
-    [DT_I8] = { 1, "int8" },        [DT_U16] = { 2, "uint16" },   [DT_I16] = { 2, "int16" },
-    [DT_I32] = { 4, "int32" },      [DT_I64] = { 8, "int64" },    [DT_STRING] = { 0, "string" },
-    [DT_BOOL] = { 1, "bool" },      [DT_F16] = { 2, "float16" },  [DT_F64] = { 8, "float64" },
-    [DT_U32] = { 4, "uint32" },     [DT_U64] = { 8, "uint64" },   [DT_C64] = { 8, "complex64" },
+    [DT_NONE] = { 0, "undefined" },   [DT_F32] = { 4, "float32" },   [DT_U8] = { 1, "uint8" },
+    [DT_I8] = { 1, "int8" },          [DT_U16] = { 2, "uint16" },    [DT_I16] = { 2, "int16" },
+    [DT_I32] = { 4, "int32" },        [DT_I64] = { 8, "int64" },     [DT_STRING] = { 0, "string" },
+    [DT_BOOL] = { 1, "bool" },        [DT_F16] = { 2, "float16" },   [DT_F64] = { 8, "float64" },
+    [DT_U32] = { 4, "uint32" },       [DT_U64] = { 8, "uint64" },    [DT_C64] = { 8, "complex64" },
     [DT_C128] = { 16, "complex128" }, [DT_BF16] = { 2, "bfloat16" },
 };
 
@@ -266,7 +266,8 @@ void dtype_from_f32(void *out, enum dtype t, const float *in, size_t n)
             ((uint32_t *)out)[i] = (uint32_t)saturate(r, 0, UINT32_MAX);
             break;
         case DT_I64:
-            ((int64_t *)out)[i] = (int64_t)saturate(r, -9223372036854774784.0, 9223372036854774784.0);
+            ((int64_t *)out)[i] =
+                (int64_t)saturate(r, -9223372036854774784.0, 9223372036854774784.0);
             break;
         case DT_U64:
             ((uint64_t *)out)[i] = (uint64_t)saturate(r, 0, 18446744073709549568.0);
@@ -296,7 +297,8 @@ TRANSPOSE(transpose2, uint16_t)
 TRANSPOSE(transpose4, uint32_t)
 TRANSPOSE(transpose8, uint64_t)
 
-static void transpose(void *out, const void *in, size_t outer, size_t rows, size_t cols, size_t size)
+static void transpose(void *out, const void *in, size_t outer, size_t rows, size_t cols,
+                      size_t size)
 {
     if (rows == 1 || cols == 1)
         memcpy(out, in, outer * rows * cols * size);

@@ -43,17 +43,19 @@ struct shape {
 };
 struct shape shape_unknown(void);
 struct shape shape_of(int rank, const int64_t *dim);
-bool shape_known(const struct shape *s);                 /* rank and every dim */
+bool shape_known(const struct shape *s); /* rank and every dim */
 bool shape_equal(const struct shape *a, const struct shape *b);
-int64_t shape_count(const struct shape *s);              /* elements; -1 if not known or > 2^48 */
-const char *shape_text(const struct shape *s, char buf[static 200]); /* "1x3x224x224", "scalar", "?" */
+int64_t shape_count(const struct shape *s); /* elements; -1 if not known or > 2^48 */
+const char *shape_text(const struct shape *s,
+                       char buf[static 200]); /* "1x3x224x224", "scalar", "?" */
 
 struct tensor {
     enum dtype dtype;
     bool cl;
     struct shape shape;
     void *data;
-    struct block *block; /* what owns data (run/pool.h); NULL = borrowed or malloc'ed, see the holder */
+    struct block
+        *block; /* what owns data (run/pool.h); NULL = borrowed or malloc'ed, see the holder */
 };
 
 /* Bytes of the elements. */

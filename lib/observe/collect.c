@@ -27,7 +27,8 @@ struct collector *collector_new(const struct model *m, const struct points *p, i
 {
     struct collector *c = NEW(struct collector);
 
-    *c = (struct collector){ m, p, workers, NEW_ARRAY(struct part, (size_t)workers * (size_t)m->nvalues) };
+    *c = (struct collector){ m, p, workers,
+                             NEW_ARRAY(struct part, (size_t)workers * (size_t)m->nvalues) };
     return c;
 }
 
@@ -69,8 +70,7 @@ static float order_float(int32_t o)
     return x + 0.0f; /* -0 is 0 */
 }
 
-CLONES static void
-scan_block(struct scan *s, const float *x, size_t n)
+CLONES static void scan_block(struct scan *s, const float *x, size_t n)
 {
     int32_t min = s->min, max = s->max, top = s->top, zeros = 0;
 
@@ -107,8 +107,13 @@ static int seen_values(struct part *p, const struct collector_place *at, const s
     if (s.top >= 0x7f800000)
         return err_set(e, "tensor %s: %s in sample %s: mend or leave out that sample", v->name,
                        s.top > 0x7f800000 ? "NaN" : "inf", at->sample);
-    now = (struct tensor_stats){ .samples = 1, .count = n, .zeros = s.zeros, .min = order_float(s.min), .max = order_float(s.max),
-                                 .min_step = at->step, .max_step = at->step };
+    now = (struct tensor_stats){ .samples = 1,
+                                 .count = n,
+                                 .zeros = s.zeros,
+                                 .min = order_float(s.min),
+                                 .max = order_float(s.max),
+                                 .min_step = at->step,
+                                 .max_step = at->step };
     if (n > 0) {
         now.sum_min = fixed_of((double)now.min);
         now.sum_max = fixed_of((double)now.max);
@@ -118,8 +123,8 @@ static int seen_values(struct part *p, const struct collector_place *at, const s
 }
 
 /* rows of n channels, one behind the other */
-CLONES static void
-add_rows(double *restrict sum, float *restrict min, float *restrict max, const float *restrict x, size_t rows, size_t n)
+CLONES static void add_rows(double *restrict sum, float *restrict min, float *restrict max,
+                            const float *restrict x, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++, x += n)
         for (size_t c = 0; c < n; c++) {
@@ -142,7 +147,8 @@ static void add_run(double *sum, float *min, float *max, const float *x, size_t 
     *sum += s;
 }
 
-static int seen_channels(struct part *p, const struct value *v, const struct tensor *t, int axis, struct err *e)
+static int seen_channels(struct part *p, const struct value *v, const struct tensor *t, int axis,
+                         struct err *e)
 {
     struct channels *c = &p->stats.channels;
     size_t n, outer = 1, inner = 1;
@@ -154,7 +160,9 @@ static int seen_channels(struct part *p, const struct value *v, const struct ten
         return 0;
     n = (size_t)t->shape.dim[axis];
     if (c->n == 0) {
-        *c = (struct channels){ axis, (int64_t)n, 0, NEW_ARRAY(fixed, n), NEW_ARRAY(float, n), NEW_ARRAY(float, n) };
+        *c = (struct channels){
+            axis, (int64_t)n, 0, NEW_ARRAY(fixed, n), NEW_ARRAY(float, n), NEW_ARRAY(float, n)
+        };
         for (size_t i = 0; i < n; i++) {
             c->min[i] = INFINITY;
             c->max[i] = -INFINITY;
@@ -216,8 +224,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct tensor_stats *)a)->name, ((const struct tensor_stats *)b)->name);
 }
 
-int collector_finish(struct collector *c, struct observed *o, uint64_t steps, uint64_t first, uint64_t end,
-                     bool all, struct err *e)
+int collector_finish(struct collector *c, struct observed *o, uint64_t steps, uint64_t first,
+                     uint64_t end, bool all, struct err *e)
 {
     struct observed fresh = { .steps = steps, .all = all };
     int rc;

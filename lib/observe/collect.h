@@ -22,7 +22,7 @@ int collector_seen(void *place, const struct value *v, const struct tensor *t, s
 
 /* Adds everything gathered to o (an observed of this model, or an empty one that gets it all) as
  * steps first .. end-1, and starts anew. */
-int collector_finish(struct collector *c, struct observed *o, uint64_t steps, uint64_t first, uint64_t end,
-                     bool all, struct err *e);
+int collector_finish(struct collector *c, struct observed *o, uint64_t steps, uint64_t first,
+                     uint64_t end, bool all, struct err *e);
 
 #endif

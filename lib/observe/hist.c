@@ -13,14 +13,15 @@
 enum { TURNS = 4, DRAIN_AT = 1 << 24 };
 
 struct hist_live {
-    size_t filled; /* values since the last drain */
-    uint64_t *table; /* [HIST_BINS][TURNS] */
+    size_t filled;         /* values since the last drain */
+    uint64_t *table;       /* [HIST_BINS][TURNS] */
     uint64_t *count, *low; /* [HIST_BINS]: drained */
 };
 
 static uint64_t *pages(size_t n)
 {
-    void *p = mmap(NULL, n * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, n * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     return p == MAP_FAILED ? mem_zero(SIZE_MAX, 1) : p;
 }
@@ -98,7 +99,8 @@ static void collect(struct hist_live *t, struct hist *h, size_t first, size_t en
 void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max)
 {
     struct hist fresh = { .bins = NEW_ARRAY(struct hist_bin, HIST_BINS) };
-    size_t half = HIST_BINS / 2, above = 0, below = half; /* ends of the occupied part of each half */
+    size_t half = HIST_BINS / 2, above = 0,
+           below = half; /* ends of the occupied part of each half */
     uint32_t bits;
 
     if (max >= 0) {
@@ -224,11 +226,13 @@ struct hist_point *hist_points(const struct hist *h, size_t *n)
         split++;
     /* Negative values: the index grows with the magnitude, so they come in reverse. */
     for (size_t i = 0; i < h->n; i++) {
-        const struct hist_bin *b = i < h->n - split ? &h->bins[h->n - 1 - i] : &h->bins[i - (h->n - split)];
+        const struct hist_bin *b =
+            i < h->n - split ? &h->bins[h->n - 1 - i] : &h->bins[i - (h->n - split)];
         double first = bits_value(b->index << 16), next = bits_value((b->index << 16) | 0xffff);
         double mean = first + (next - first) * ((double)b->low / (double)b->count / 0xffff);
 
-        p[at++] = (struct hist_point){ mean, first < next ? first : next, first < next ? next : first, (double)b->count, b->count };
+        p[at++] = (struct hist_point){ mean, first < next ? first : next,
+                                       first < next ? next : first, (double)b->count, b->count };
     }
     *n = at;
     return p;

@@ -66,11 +66,13 @@ void stats_merge(struct tensor_stats *into, const struct tensor_stats *from)
     if (from->samples > 0 && from->count > 0) {
         bool first = into->count == 0;
 
-        if (first || from->min < into->min || (from->min == into->min && from->min_step < into->min_step)) {
+        if (first || from->min < into->min ||
+            (from->min == into->min && from->min_step < into->min_step)) {
             into->min = from->min;
             into->min_step = from->min_step;
         }
-        if (first || from->max > into->max || (from->max == into->max && from->max_step < into->max_step)) {
+        if (first || from->max > into->max ||
+            (from->max == into->max && from->max_step < into->max_step)) {
             into->max = from->max;
             into->max_step = from->max_step;
         }
@@ -129,7 +131,8 @@ static int ranges_merge(struct observed *into, const struct observed *from, stru
         if (kept > 0 && r[i].first < r[kept - 1].end) {
             err_set(e, "steps %llu to %llu were observed twice: a shard is given twice",
                     (unsigned long long)r[i].first,
-                    (unsigned long long)(r[kept - 1].end < r[i].end ? r[kept - 1].end : r[i].end) - 1);
+                    (unsigned long long)(r[kept - 1].end < r[i].end ? r[kept - 1].end : r[i].end) -
+                        1);
             free(r);
             return -1;
         }
@@ -158,7 +161,8 @@ static int compatible(const struct observed *a, const struct observed *b, struct
         const struct tensor_stats *t = observed_find(a, b->tensors[i].name);
 
         if (t != NULL && t->channels.n > 0 && b->tensors[i].channels.n > 0 &&
-            (t->channels.n != b->tensors[i].channels.n || t->channels.axis != b->tensors[i].channels.axis))
+            (t->channels.n != b->tensors[i].channels.n ||
+             t->channels.axis != b->tensors[i].channels.axis))
             return err_set(e, "tensor %s has %lld channels, before %lld", t->name,
                            (long long)b->tensors[i].channels.n, (long long)t->channels.n);
     }
@@ -183,7 +187,8 @@ int observed_merge(struct observed *into, const struct observed *from, struct er
     if (compatible(into, from, e) < 0 || ranges_merge(into, from, e) < 0)
         return -1;
     if (strcmp(into->isa, from->isa) != 0) {
-        warn("shards of CPUs with %s and with %s: the last bits of their numbers differ", into->isa, from->isa);
+        warn("shards of CPUs with %s and with %s: the last bits of their numbers differ", into->isa,
+             from->isa);
         snprintf(into->isa, sizeof into->isa, "mixed");
     }
     into->tensors = mem_resize(into->tensors, (size_t)(into->n + from->n), sizeof *into->tensors);
@@ -206,8 +211,8 @@ static ProtobufCBinaryData bytes(const void *p, size_t size)
     return (ProtobufCBinaryData){ size, (uint8_t *)p };
 }
 
-static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *out, Dopt__Observed__Channels *ch,
-                        struct buf *hist)
+static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *out,
+                        Dopt__Observed__Channels *ch, struct buf *hist)
 {
     dopt__observed__tensor__init(out);
     out->name = (char *)t->name;
@@ -238,9 +243,11 @@ void observed_pack(const struct observed *o, struct buf *out)
 {
     size_t n = (size_t)o->n, nr = (size_t)o->nranges;
     Dopt__Observed__Observed msg = DOPT__OBSERVED__OBSERVED__INIT;
-    Dopt__Observed__Tensor *t = NEW_ARRAY(Dopt__Observed__Tensor, n), **pt = NEW_ARRAY(Dopt__Observed__Tensor *, n);
+    Dopt__Observed__Tensor *t = NEW_ARRAY(Dopt__Observed__Tensor, n),
+                           **pt = NEW_ARRAY(Dopt__Observed__Tensor *, n);
     Dopt__Observed__Channels *ch = NEW_ARRAY(Dopt__Observed__Channels, n);
-    Dopt__Observed__Range *r = NEW_ARRAY(Dopt__Observed__Range, nr), **pr = NEW_ARRAY(Dopt__Observed__Range *, nr);
+    Dopt__Observed__Range *r = NEW_ARRAY(Dopt__Observed__Range, nr),
+                          **pr = NEW_ARRAY(Dopt__Observed__Range *, nr);
     struct buf *hist = NEW_ARRAY(struct buf, n);
 
     for (size_t i = 0; i < n; i++) {
@@ -276,9 +283,14 @@ static int unpack_channels(struct channels *c, const Dopt__Observed__Channels *m
 {
     size_t n = m->min.len / sizeof(float);
 
-    if (m->min.len != n * sizeof(float) || m->max.len != n * sizeof(float) || m->sum.len != n * sizeof(fixed))
+    if (m->min.len != n * sizeof(float) || m->max.len != n * sizeof(float) ||
+        m->sum.len != n * sizeof(fixed))
         return err_set(e, "channel statistics are damaged");
-    *c = (struct channels){ m->axis, (int64_t)n, m->count, mem_alloc(m->sum.len), mem_alloc(m->min.len),
+    *c = (struct channels){ m->axis,
+                            (int64_t)n,
+                            m->count,
+                            mem_alloc(m->sum.len),
+                            mem_alloc(m->min.len),
                             mem_alloc(m->max.len) };
     if (n > 0) {
         memcpy(c->sum, m->sum.data, m->sum.len);
@@ -292,9 +304,14 @@ static int unpack_tensor(struct observed *o, const Dopt__Observed__Tensor *m, st
 {
     struct tensor_stats *t = &o->tensors[o->n];
 
-    *t = (struct tensor_stats){ .name = arena_strdup(&o->arena, m->name), .samples = m->samples,
-                                .count = m->count, .zeros = m->zeros, .min = m->min, .max = m->max,
-                                .min_step = m->min_step, .max_step = m->max_step };
+    *t = (struct tensor_stats){ .name = arena_strdup(&o->arena, m->name),
+                                .samples = m->samples,
+                                .count = m->count,
+                                .zeros = m->zeros,
+                                .min = m->min,
+                                .max = m->max,
+                                .min_step = m->min_step,
+                                .max_step = m->max_step };
     if (o->n > 0 && strcmp(o->tensors[o->n - 1].name, t->name) >= 0)
         return err_set(e, "tensors are not in order");
     o->n++;
@@ -356,7 +373,9 @@ void observed_print(const struct observed *o, FILE *f)
     for (int i = 0; i < o->n; i++) {
         const struct tensor_stats *t = &o->tensors[i];
 
-        fprintf(f, "tensor %s: %llu steps, %llu values, %llu zeros, min %.9g at %llu, max %.9g at %llu, %zu bins",
+        fprintf(f,
+                "tensor %s: %llu steps, %llu values, %llu zeros, min %.9g at %llu, max %.9g at "
+                "%llu, %zu bins",
                 t->name, (unsigned long long)t->samples, (unsigned long long)t->count,
                 (unsigned long long)t->zeros, (double)t->min, (unsigned long long)t->min_step,
                 (double)t->max, (unsigned long long)t->max_step, t->hist.n);

@@ -128,8 +128,8 @@ static void refer(struct edit *d, Onnx__TensorProto *t, int datum)
     t->data_location = 1;
 }
 
-Onnx__TensorProto *edit_tensor(struct edit *d, const char *name, enum dtype dtype, int rank, const int64_t *dims,
-                               struct fresh data)
+Onnx__TensorProto *edit_tensor(struct edit *d, const char *name, enum dtype dtype, int rank,
+                               const int64_t *dims, struct fresh data)
 {
     Onnx__TensorProto *t = arena_alloc(&d->arena, sizeof *t);
 
@@ -195,8 +195,8 @@ static void declare_input(struct edit *d, const Onnx__TensorProto *t)
     g->input = (void *)append(d, (void **)g->input, &g->n_input, v);
 }
 
-const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, int rank, const int64_t *dims,
-                          struct fresh data)
+const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, int rank,
+                          const int64_t *dims, struct fresh data)
 {
     Onnx__GraphProto *g = d->proto->graph;
     Onnx__TensorProto *t = edit_tensor(d, name, dtype, rank, dims, data);
@@ -207,8 +207,8 @@ const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, in
     return t->name;
 }
 
-Onnx__NodeProto *edit_node(struct edit *d, const char *op, const char *name, int nin, const char *const *in,
-                           const char *out)
+Onnx__NodeProto *edit_node(struct edit *d, const char *op, const char *name, int nin,
+                           const char *const *in, const char *out)
 {
     Onnx__NodeProto *n = arena_alloc(&d->arena, sizeof *n);
 

@@ -14,11 +14,11 @@
 /* Bytes that the emitted file has and the model's data have not. */
 struct fresh {
     enum { FRESH_BYTES, FRESH_FLOATS, FRESH_GRID, FRESH_F32 } kind;
-    const void *bytes;             /* FRESH_BYTES, FRESH_FLOATS (written as dtype): borrowed */
-    const struct plan_node *node;  /* FRESH_GRID: its int8 weight times its scales … */
-    struct weight_view view;       /* … whose channels lie so */
-    const struct value *value;     /* FRESH_F32: this constant, widened, factors applied */
-    enum dtype dtype;              /* set by edit_tensor, like size */
+    const void *bytes;            /* FRESH_BYTES, FRESH_FLOATS (written as dtype): borrowed */
+    const struct plan_node *node; /* FRESH_GRID: its int8 weight times its scales … */
+    struct weight_view view;      /* … whose channels lie so */
+    const struct value *value;    /* FRESH_F32: this constant, widened, factors applied */
+    enum dtype dtype;             /* set by edit_tensor, like size */
     uint64_t size;
 };
 
@@ -56,15 +56,15 @@ void edit_index(struct edit *d);
 void edit_apply(struct edit *d);
 
 const char *edit_name(struct edit *d, const char *base, const char *suffix); /* unused so far */
-Onnx__TensorProto *edit_tensor(struct edit *d, const char *name, enum dtype dtype, int rank, const int64_t *dims,
-                               struct fresh data);
+Onnx__TensorProto *edit_tensor(struct edit *d, const char *name, enum dtype dtype, int rank,
+                               const int64_t *dims, struct fresh data);
 /* Gives an existing tensor other contents, of its type and dims. */
 void edit_refer(struct edit *d, Onnx__TensorProto *t, struct fresh data);
 /* The same, as an initializer of the main graph; returns its name. */
-const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, int rank, const int64_t *dims,
-                          struct fresh data);
-Onnx__NodeProto *edit_node(struct edit *d, const char *op, const char *name, int nin, const char *const *in,
-                           const char *out);
+const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, int rank,
+                          const int64_t *dims, struct fresh data);
+Onnx__NodeProto *edit_node(struct edit *d, const char *op, const char *name, int nin,
+                           const char *const *in, const char *out);
 void edit_attr_int(struct edit *d, Onnx__NodeProto *n, const char *name, int64_t i);
 void edit_add(struct edit *d, struct list *l, Onnx__NodeProto *n);
 void edit_set_input(struct edit *d, Onnx__NodeProto *n, int i, const char *name);

@@ -20,7 +20,7 @@ struct emit_options {
 
 /* Writes to o (committed by the caller; path is its name, NULL for stdout: a model over 2 GB puts its
  * weights into PATH.data). The plan may be NULL for EMIT_FLOAT. */
-int onnx_emit(const struct model *m, const struct plan *p, const struct emit_options *options, struct out *o,
-              const char *path, struct err *e);
+int onnx_emit(const struct model *m, const struct plan *p, const struct emit_options *options,
+              struct out *o, const char *path, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
 /* external.c: see external.h. A location is a relative path without "..": a model cannot make us
- * read files outside its folder. SPDX-License-Identifier: Apache-2.0 */
+ * read files outside its folder.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

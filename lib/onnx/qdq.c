@@ -7,16 +7,18 @@
 
 static const char *scalar_f32(struct edit *d, const char *name, const float *v)
 {
-    return edit_constant(d, name, DT_F32, 0, NULL,
-                         (struct fresh){ .kind = FRESH_BYTES, .bytes = arena_copy(&d->arena, v, sizeof *v) });
+    return edit_constant(
+        d, name, DT_F32, 0, NULL,
+        (struct fresh){ .kind = FRESH_BYTES, .bytes = arena_copy(&d->arena, v, sizeof *v) });
 }
 
 static const char *zero_point(struct edit *d, const char *name, int z, bool is_signed)
 {
     uint8_t byte = (uint8_t)z;
 
-    return edit_constant(d, name, is_signed ? DT_I8 : DT_U8, 0, NULL,
-                         (struct fresh){ .kind = FRESH_BYTES, .bytes = arena_copy(&d->arena, &byte, 1) });
+    return edit_constant(
+        d, name, is_signed ? DT_I8 : DT_U8, 0, NULL,
+        (struct fresh){ .kind = FRESH_BYTES, .bytes = arena_copy(&d->arena, &byte, 1) });
 }
 
 /* Q and DQ nodes from tensor `from` to tensor `to`, named after `base`. */
@@ -24,13 +26,16 @@ static void pair(struct edit *d, struct list *l, const char *base, const char *f
                  const struct plan_tensor *t)
 {
     const char *scale = scalar_f32(d, edit_name(d, base, "_scale"), &t->scale);
-    const char *zero = zero_point(d, edit_name(d, base, "_zero_point"), t->zero_point, t->is_signed);
+    const char *zero =
+        zero_point(d, edit_name(d, base, "_zero_point"), t->zero_point, t->is_signed);
     const char *q = edit_name(d, base, "_quantized");
 
-    edit_add(d, l, edit_node(d, "QuantizeLinear", edit_name(d, base, "_QuantizeLinear"), 3,
-                             (const char *[]){ from, scale, zero }, q));
-    edit_add(d, l, edit_node(d, "DequantizeLinear", edit_name(d, base, "_DequantizeLinear"), 3,
-                             (const char *[]){ q, scale, zero }, to));
+    edit_add(d, l,
+             edit_node(d, "QuantizeLinear", edit_name(d, base, "_QuantizeLinear"), 3,
+                       (const char *[]){ from, scale, zero }, q));
+    edit_add(d, l,
+             edit_node(d, "DequantizeLinear", edit_name(d, base, "_DequantizeLinear"), 3,
+                       (const char *[]){ q, scale, zero }, to));
 }
 
 static bool is_output(const struct edit *d, const char *name)
@@ -85,18 +90,21 @@ void qdq_activations(struct edit *d, const struct plan_tensor *const *carry)
 }
 
 /* A DQ before node `s` from int data and its scales; returns what it writes. */
-static const char *dequantized(struct edit *d, struct source_node *s, const char *base, const char *q, enum dtype t,
-                               const float *scales, int nscales, int axis)
+static const char *dequantized(struct edit *d, struct source_node *s, const char *base,
+                               const char *q, enum dtype t, const float *scales, int nscales,
+                               int axis)
 {
     int64_t n = nscales;
     size_t zeros = (size_t)nscales * dtype_size(t);
-    const char *scale = edit_constant(d, edit_name(d, base, "_scale"), DT_F32, nscales > 1 || axis == 0, &n,
-                                      (struct fresh){ .kind = FRESH_BYTES, .bytes = scales });
-    const char *zero = edit_constant(d, edit_name(d, base, "_zero_point"), t, nscales > 1 || axis == 0, &n,
-                                     (struct fresh){ .kind = FRESH_BYTES, .bytes = arena_alloc(&d->arena, zeros) });
+    const char *scale =
+        edit_constant(d, edit_name(d, base, "_scale"), DT_F32, nscales > 1 || axis == 0, &n,
+                      (struct fresh){ .kind = FRESH_BYTES, .bytes = scales });
+    const char *zero = edit_constant(
+        d, edit_name(d, base, "_zero_point"), t, nscales > 1 || axis == 0, &n,
+        (struct fresh){ .kind = FRESH_BYTES, .bytes = arena_alloc(&d->arena, zeros) });
     const char *out = edit_name(d, base, "_dequantized");
-    Onnx__NodeProto *dq = edit_node(d, "DequantizeLinear", edit_name(d, base, "_DequantizeLinear"), 3,
-                                    (const char *[]){ q, scale, zero }, out);
+    Onnx__NodeProto *dq = edit_node(d, "DequantizeLinear", edit_name(d, base, "_DequantizeLinear"),
+                                    3, (const char *[]){ q, scale, zero }, out);
 
     if (nscales > 1 || axis == 0)
         edit_attr_int(d, dq, "axis", axis);
@@ -104,43 +112,50 @@ static const char *dequantized(struct edit *d, struct source_node *s, const char
     return out;
 }
 
-static void weight_dq(struct edit *d, const struct node *n, const struct plan_node *pn, struct source_node *s)
+static void weight_dq(struct edit *d, const struct node *n, const struct plan_node *pn,
+                      struct source_node *s)
 {
     const struct value *w = n->in[node_weight(n)];
     struct weight_view v = node_weight_view(n);
     const char *q;
 
-    if (v.groups > 1 && pn->nscales > 1) { /* grouped ConvTranspose: no axis that has these channels */
+    if (v.groups > 1 &&
+        pn->nscales > 1) { /* grouped ConvTranspose: no axis that has these channels */
         edit_set_input(d, s->proto, 1,
-                       edit_constant(d, edit_name(d, pn->weight_name, "_grid"), DT_F32, w->shape.rank, w->shape.dim,
+                       edit_constant(d, edit_name(d, pn->weight_name, "_grid"), DT_F32,
+                                     w->shape.rank, w->shape.dim,
                                      (struct fresh){ .kind = FRESH_GRID, .node = pn, .view = v }));
         return;
     }
-    q = edit_constant(d, edit_name(d, pn->weight_name, "_quantized"), DT_I8, w->shape.rank, w->shape.dim,
-                      (struct fresh){ .kind = FRESH_BYTES, .bytes = pn->weight });
+    q = edit_constant(d, edit_name(d, pn->weight_name, "_quantized"), DT_I8, w->shape.rank,
+                      w->shape.dim, (struct fresh){ .kind = FRESH_BYTES, .bytes = pn->weight });
     edit_set_input(d, s->proto, 1,
-                   dequantized(d, s, pn->weight_name, q, DT_I8, pn->scales, pn->nscales, pn->nscales > 1 ? v.axis : -1));
+                   dequantized(d, s, pn->weight_name, q, DT_I8, pn->scales, pn->nscales,
+                               pn->nscales > 1 ? v.axis : -1));
 }
 
-static void bias_dq(struct edit *d, const struct node *n, const struct plan *p, const struct plan_node *pn,
-                    struct source_node *s)
+static void bias_dq(struct edit *d, const struct node *n, const struct plan *p,
+                    const struct plan_node *pn, struct source_node *s)
 {
     const struct value *b = node_bias_value(n);
     float *scales = arena_alloc(&d->arena, pn->nbias * sizeof *scales);
     int64_t count = (int64_t)pn->nbias;
-    const char *base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name), *q;
+    const char *base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name),
+               *q;
 
     for (size_t c = 0; c < pn->nbias; c++)
         scales[c] = p->tensors[pn->tensor].scale * pn->scales[pn->nscales == 1 ? 0 : c];
     q = edit_constant(d, edit_name(d, base, "_quantized"), DT_I32, 1, &count,
                       (struct fresh){ .kind = FRESH_BYTES, .bytes = pn->bias });
-    edit_set_input(d, s->proto, node_bias(n), dequantized(d, s, base, q, DT_I32, scales, (int)pn->nbias, 0));
+    edit_set_input(d, s->proto, node_bias(n),
+                   dequantized(d, s, base, q, DT_I32, scales, (int)pn->nbias, 0));
     for (size_t i = 0; i < s->proto->n_attribute; i++) /* beta is in the bias now */
         if (strcmp(s->proto->attribute[i]->name, "beta") == 0)
             s->proto->attribute[i]->f = 1;
 }
 
-void qdq_weights(struct edit *d, const struct node *n, const struct plan *p, const struct plan_node *pn)
+void qdq_weights(struct edit *d, const struct node *n, const struct plan *p,
+                 const struct plan_node *pn)
 {
     struct source_node *s = &d->nodes[d->ordinal[n->id]];
 

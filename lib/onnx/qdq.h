@@ -10,6 +10,7 @@
  * renamed instead. */
 void qdq_activations(struct edit *d, const struct plan_tensor *const *carry);
 /* The weight of node n as int8 with a DQ, its bias as int32 with a DQ. */
-void qdq_weights(struct edit *d, const struct node *n, const struct plan *p, const struct plan_node *pn);
+void qdq_weights(struct edit *d, const struct node *n, const struct plan *p,
+                 const struct plan_node *pn);
 
 #endif

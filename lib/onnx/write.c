@@ -11,7 +11,7 @@ struct writer {
     const struct model *m;
     bool (*unfold)(const struct node *n, const void *ctx);
     const void *ctx;
-    bool *declared; /* by value id: its initializer is written */
+    bool *declared;           /* by value id: its initializer is written */
     Onnx__NodeProto **protos; /* by node id */
 };
 
@@ -59,17 +59,20 @@ static Onnx__ValueInfoProto *value_info(struct writer *w, const struct value *v)
 }
 
 /* An input's or output's declaration: SOURCE's own where there is one, so that free dims stay free. */
-static Onnx__ValueInfoProto *declaration(struct writer *w, const Onnx__GraphProto *source, const struct value *v)
+static Onnx__ValueInfoProto *declaration(struct writer *w, const Onnx__GraphProto *source,
+                                         const struct value *v)
 {
     for (size_t i = 0; source != NULL && i < source->n_input; i++)
         if (strcmp(source->input[i]->name, v->name) == 0 && v->dtype != DT_F32)
             return source->input[i];
     for (size_t i = 0; source != NULL && i < source->n_input + source->n_output; i++) {
-        Onnx__ValueInfoProto *info = i < source->n_input ? source->input[i] : source->output[i - source->n_input];
+        Onnx__ValueInfoProto *info =
+            i < source->n_input ? source->input[i] : source->output[i - source->n_input];
 
         if (strcmp(info->name, v->name) != 0)
             continue;
-        if (info->type != NULL && info->type->tensor_type != NULL) /* float16 is written as float32 */
+        if (info->type != NULL &&
+            info->type->tensor_type != NULL) /* float16 is written as float32 */
             info->type->tensor_type->elem_type = (int32_t)(v->dtype == DT_NONE ? DT_F32 : v->dtype);
         return info;
     }
@@ -96,7 +99,8 @@ static void write_constant(struct writer *w, const struct value *v, bool unfolde
     g->initializer = grow(w, g->initializer, &g->n_initializer, constant_proto(w, v, unfolded));
 }
 
-static Onnx__GraphProto *write_graph(struct writer *w, const struct graph *g, Onnx__GraphProto *out);
+static Onnx__GraphProto *write_graph(struct writer *w, const struct graph *g,
+                                     Onnx__GraphProto *out);
 
 static void strings_attr(struct writer *w, Onnx__AttributeProto *a, const char *s)
 {
@@ -107,7 +111,8 @@ static void strings_attr(struct writer *w, Onnx__AttributeProto *a, const char *
 
         if (a->n_strings > 0)
             memcpy(grown, a->strings, a->n_strings * sizeof *grown);
-        grown[a->n_strings++] = (ProtobufCBinaryData){ n, (uint8_t *)arena_strndup(&w->d->arena, s, n) };
+        grown[a->n_strings++] =
+            (ProtobufCBinaryData){ n, (uint8_t *)arena_strndup(&w->d->arena, s, n) };
         a->strings = grown;
         s += n + (s[n] == ' ');
     }
@@ -165,7 +170,8 @@ static Onnx__AttributeProto *attribute(struct writer *w, const struct attr *from
 }
 
 /* The BatchNormalization that import folded, behind the node it was folded into. */
-static Onnx__NodeProto *batchnorm_node(struct writer *w, const struct node *n, const char *in, const char *out)
+static Onnx__NodeProto *batchnorm_node(struct writer *w, const struct node *n, const char *in,
+                                       const char *out)
 {
     const struct batchnorm *b = n->bn;
     const struct value *const params[] = { b->gamma, b->beta, b->mean, b->var };
@@ -245,10 +251,15 @@ static Onnx__GraphProto *write_graph(struct writer *w, const struct graph *g, On
     return out;
 }
 
-int onnx_write(struct edit *d, const struct model *m, bool (*unfold)(const struct node *n, const void *ctx),
-               const void *ctx, struct err *e)
+int onnx_write(struct edit *d, const struct model *m,
+               bool (*unfold)(const struct node *n, const void *ctx), const void *ctx,
+               struct err *e)
 {
-    struct writer w = { d, m, unfold, ctx, NEW_ARRAY(bool, (size_t)m->nvalues),
+    struct writer w = { d,
+                        m,
+                        unfold,
+                        ctx,
+                        NEW_ARRAY(bool, (size_t)m->nvalues),
                         NEW_ARRAY(Onnx__NodeProto *, (size_t)m->nnodes) };
     Onnx__OperatorSetIdProto *opset;
     Onnx__GraphProto *source;

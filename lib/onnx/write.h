@@ -9,7 +9,8 @@
 /* d (not initialized) gets a proto whose node ordinals are the IR's node ids. Inputs and outputs keep
  * the dims that SOURCE declares. A node that the plan leaves float and whose BatchNorm was folded is
  * written with it: `unfold(node)` says so. */
-int onnx_write(struct edit *d, const struct model *m, bool (*unfold)(const struct node *n, const void *ctx),
-               const void *ctx, struct err *e);
+int onnx_write(struct edit *d, const struct model *m,
+               bool (*unfold)(const struct node *n, const void *ctx), const void *ctx,
+               struct err *e);
 
 #endif

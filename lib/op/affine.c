@@ -1,8 +1,8 @@
 /* affine.c: y = x * scale[c] + shift[c] behind a linear operator becomes part of it (DESIGN.md 3).
  *
  * The weight's bytes stay where they are: its constant gets a factor per output channel. The bias
- * is a new constant. What a BatchNorm was made of stays in node->bn. SPDX-License-Identifier:
- * Apache-2.0 */
+ * is a new constant. What a BatchNorm was made of stays in node->bn.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 typedef void kernel(void *y, const void *a, const void *b, int64_t n, int64_t sa, int64_t sb);
 
 #define KERNEL(name, in, out, expr)                                                                \
-    static void name(void *py, const void *pa, const void *pb, int64_t n, int64_t sa, int64_t sb) \
+    static void name(void *py, const void *pa, const void *pb, int64_t n, int64_t sa, int64_t sb)  \
     {                                                                                              \
         out *y = py;                                                                               \
         const in *ap = pa, *bp = pb;                                                               \
@@ -73,7 +73,10 @@ static float floor_f32(float a, float b)
     KERNEL(greaterequal_##suffix, type, uint8_t, a >= b)
 
 ARITHMETIC(f32, float, a / b, floor_f32(a, b),
-           b == 2 ? a * a : b == 0.5f ? sqrtf(a) : b == 1 ? a : powf(a, b))
+           b == 2      ? a * a
+           : b == 0.5f ? sqrtf(a)
+           : b == 1    ? a
+                       : powf(a, b))
 ARITHMETIC(f64, double, a / b, a - b * floor(a / b), pow(a, b))
 ARITHMETIC(i64, int64_t, quotient(a, b), floor_i64(a, b), pow((double)a, (double)b))
 ARITHMETIC(i32, int32_t, quotient(a, b), floor_i64(a, b), pow(a, b))
@@ -87,13 +90,14 @@ KERNEL(or_u8, uint8_t, uint8_t, a || b)
 KERNEL(xor_u8, uint8_t, uint8_t, !a != !b)
 
 #define ROW(suffix)                                                                                \
-    { [OP_ADD] = add_##suffix, [OP_SUB] = sub_##suffix, [OP_MUL] = mul_##suffix,                   \
-      [OP_DIV] = div_##suffix, [OP_MOD] = mod_##suffix, [OP_POW] = pow_##suffix,                   \
-      [OP_MIN] = min_##suffix, [OP_MAX] = max_##suffix, [OP_SUM] = add_##suffix,                   \
-      [OP_MEAN] = add_##suffix, [OP_EQUAL] = equal_##suffix,          \
-      [OP_LESS] = less_##suffix, [OP_LESSOREQUAL] = lessequal_##suffix,                            \
-      [OP_GREATER] = greater_##suffix, [OP_GREATEROREQUAL] = greaterequal_##suffix,                \
-      [OP_IDENTITY] = first_##suffix }
+    {                                                                                              \
+        [OP_ADD] = add_##suffix, [OP_SUB] = sub_##suffix, [OP_MUL] = mul_##suffix,                 \
+        [OP_DIV] = div_##suffix, [OP_MOD] = mod_##suffix, [OP_POW] = pow_##suffix,                 \
+        [OP_MIN] = min_##suffix, [OP_MAX] = max_##suffix, [OP_SUM] = add_##suffix,                 \
+        [OP_MEAN] = add_##suffix, [OP_EQUAL] = equal_##suffix, [OP_LESS] = less_##suffix,          \
+        [OP_LESSOREQUAL] = lessequal_##suffix, [OP_GREATER] = greater_##suffix,                    \
+        [OP_GREATEROREQUAL] = greaterequal_##suffix, [OP_IDENTITY] = first_##suffix                \
+    }
 
 static kernel *const f32[OP_COUNT] = ROW(f32), *const f64[OP_COUNT] = ROW(f64),
                      *const i64[OP_COUNT] = ROW(i64), *const i32[OP_COUNT] = ROW(i32),
@@ -169,10 +173,10 @@ int op_binary(struct call *c)
     if (f == NULL || (a->dtype != b->dtype && id != OP_POW))
         return call_unsupported(c, "%s and %s", dtype_name(a->dtype), dtype_name(b->dtype));
     cl = walk_order(c, y.rank);
-    over = compares(id) ? -1
-           : shape_equal(&a->shape, &y) && a->cl == cl ? 0
+    over = compares(id)                                                        ? -1
+           : shape_equal(&a->shape, &y) && a->cl == cl                         ? 0
            : shape_equal(&b->shape, &y) && b->cl == cl && b->dtype == a->dtype ? 1
-                                                                              : -1;
+                                                                               : -1;
     if (call_out_over(c, 0, compares(id) ? DT_BOOL : a->dtype, &y, cl, over) == NULL)
         return call_end(c);
     if (a->dtype != b->dtype) { /* Pow with an exponent of another type */
@@ -180,7 +184,8 @@ int op_binary(struct call *c)
         float *wide;
 
         if (a->dtype != DT_F32)
-            return call_unsupported(c, "%s to the power of %s", dtype_name(a->dtype), dtype_name(b->dtype));
+            return call_unsupported(c, "%s to the power of %s", dtype_name(a->dtype),
+                                    dtype_name(b->dtype));
         wide = c->ops->scratch(c, n * sizeof *wide);
         dtype_to_f32(wide, b->data, b->dtype, n);
         exponent.dtype = DT_F32;
@@ -240,11 +245,14 @@ static void where_row(void *ctx, const int64_t *at, int64_t out, int64_t n, cons
 int op_where(struct call *c)
 {
     const struct tensor *a = c->in[1];
-    struct choice w = { .cond = c->in[0]->data, .a = a->data, .b = c->in[2]->data, .size = dtype_size(a->dtype) };
+    struct choice w = {
+        .cond = c->in[0]->data, .a = a->data, .b = c->in[2]->data, .size = dtype_size(a->dtype)
+    };
     struct walk walk;
     struct shape y;
 
-    if (!shape_broadcast(&y, &c->in[0]->shape, &a->shape) || !shape_broadcast(&y, &y, &c->in[2]->shape))
+    if (!shape_broadcast(&y, &c->in[0]->shape, &a->shape) ||
+        !shape_broadcast(&y, &y, &c->in[2]->shape))
         return call_fail(c, "the inputs do not broadcast");
     if (c->in[0]->dtype != DT_BOOL || a->dtype != c->in[2]->dtype)
         return call_fail(c, "condition of %s, choices of %s and %s", dtype_name(c->in[0]->dtype),

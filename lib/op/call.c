@@ -8,7 +8,8 @@
 
 static char empty_output[64]; /* the address of an output without elements */
 
-static void *declare(struct call *c, int i, enum dtype dtype, const struct shape *shape, bool cl, int over)
+static void *declare(struct call *c, int i, enum dtype dtype, const struct shape *shape, bool cl,
+                     int over)
 {
     struct tensor *t;
     int64_t count = shape_count(shape);
@@ -22,7 +23,8 @@ static void *declare(struct call *c, int i, enum dtype dtype, const struct shape
     if (count < 0 || dtype_size(dtype) == 0) {
         char text[200];
 
-        call_fail(c, "output %d would have shape %s of %s", i, shape_text(shape, text), dtype_name(dtype));
+        call_fail(c, "output %d would have shape %s of %s", i, shape_text(shape, text),
+                  dtype_name(dtype));
         return NULL;
     }
     if (c->infer)
@@ -43,7 +45,8 @@ void *call_out(struct call *c, int i, enum dtype dtype, const struct shape *shap
     return declare(c, i, dtype, shape, cl, -1);
 }
 
-void *call_out_over(struct call *c, int i, enum dtype dtype, const struct shape *shape, bool cl, int over)
+void *call_out_over(struct call *c, int i, enum dtype dtype, const struct shape *shape, bool cl,
+                    int over)
 {
     return declare(c, i, dtype, shape, cl, over);
 }

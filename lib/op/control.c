@@ -32,7 +32,8 @@ static int if_infer(struct call *c, const struct graph *yes, const struct graph 
 
 int op_if(struct call *c)
 {
-    const struct attr *yes = attr_find(c->node, "then_branch"), *no = attr_find(c->node, "else_branch");
+    const struct attr *yes = attr_find(c->node, "then_branch"),
+                      *no = attr_find(c->node, "else_branch");
     bool taken;
 
     if (yes == NULL || no == NULL || yes->type != ATTR_GRAPH || no->type != ATTR_GRAPH)
@@ -78,8 +79,8 @@ static int scan_add(struct call *c, struct scan *s, const struct tensor *t, int6
 struct loop {
     const struct graph *body;
     int nstate, nscan;
-    struct tensor *state;   /* [2 + nstate]: trip, condition, carried values: the body's inputs */
-    struct tensor *result;  /* [1 + nstate + nscan]: the body's outputs */
+    struct tensor *state;  /* [2 + nstate]: trip, condition, carried values: the body's inputs */
+    struct tensor *result; /* [1 + nstate + nscan]: the body's outputs */
     struct scan *scans;
 };
 

@@ -33,8 +33,8 @@ static void md_cl(dnnl_memory_desc_t *md, const struct shape *s)
 
 /* The weight in memory, with the group as first dim where there are groups. For ConvTranspose
  * (C, M/g, k…) is seen as (g, M/g, C/g, k…), the order oneDNN names dims in. */
-static void md_weights(dnnl_memory_desc_t *user, dnnl_memory_desc_t *any, const struct shape *w, int64_t groups,
-                       bool transposed)
+static void md_weights(dnnl_memory_desc_t *user, dnnl_memory_desc_t *any, const struct shape *w,
+                       int64_t groups, bool transposed)
 {
     dnnl_dims_t dims, strides;
     int64_t stride = 1, inner[RANK_MAX] = { 0 };
@@ -60,7 +60,8 @@ static void md_weights(dnnl_memory_desc_t *user, dnnl_memory_desc_t *any, const 
     dnnl_memory_desc_init_by_tag(any, n, dims, dnnl_f32, dnnl_format_tag_any);
 }
 
-static int conv_make(struct conv *s, struct call *c, const struct window *w, int64_t groups, bool transposed)
+static int conv_make(struct conv *s, struct call *c, const struct window *w, int64_t groups,
+                     bool transposed)
 {
     dnnl_memory_desc_t x, y, weights, bias;
     dnnl_dims_t stride, dilation, begin, end;
@@ -81,8 +82,8 @@ static int conv_make(struct conv *s, struct call *c, const struct window *w, int
         end[i] = w->end[i];
     }
     status = transposed ? dnnl_dilated_deconvolution_forward_desc_init(
-                              &desc, dnnl_forward_inference, dnnl_deconvolution_direct, &x, &weights,
-                              has_bias ? &bias : NULL, &y, stride, dilation, begin, end)
+                              &desc, dnnl_forward_inference, dnnl_deconvolution_direct, &x,
+                              &weights, has_bias ? &bias : NULL, &y, stride, dilation, begin, end)
                         : dnnl_dilated_convolution_forward_desc_init(
                               &desc, dnnl_forward_inference, dnnl_convolution_direct, &x, &weights,
                               has_bias ? &bias : NULL, &y, stride, dilation, begin, end);

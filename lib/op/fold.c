@@ -7,7 +7,9 @@
 
 enum { FOLD_FREE = 1 << 20 }; /* results up to this many bytes are always folded */
 
-static const struct call_ops fold_ops = { call_arena_alloc, call_arena_view, call_arena_scratch, NULL, NULL, NULL };
+static const struct call_ops fold_ops = {
+    call_arena_alloc, call_arena_view, call_arena_scratch, NULL, NULL, NULL
+};
 
 static bool constant_inputs(const struct node *n)
 {
@@ -41,7 +43,8 @@ static int datum_of(struct model *m, const struct node *n, const void *p, size_t
     return datum_add(m, p, size);
 }
 
-static void make_constant(struct model *m, const struct node *n, struct value *v, const struct tensor *t)
+static void make_constant(struct model *m, const struct node *n, struct value *v,
+                          const struct tensor *t)
 {
     v->dtype = t->dtype;
     v->shape = t->shape;
@@ -91,9 +94,19 @@ static int fold_node(struct model *m, const struct node *n, struct err *e)
     const struct tensor **in = arena_alloc(&m->arena, (size_t)n->nin * sizeof *in);
     void *state = NULL;
     void (*state_free)(void *) = NULL;
-    struct call c = { .model = m, .node = n, .nin = n->nin, .nout = n->nout, .in = in, .out = out,
-                      .infer = true, .state = &state, .state_free = &state_free, .ops = &fold_ops,
-                      .packs = packs_new(), .arena = &m->arena, .err = e };
+    struct call c = { .model = m,
+                      .node = n,
+                      .nin = n->nin,
+                      .nout = n->nout,
+                      .in = in,
+                      .out = out,
+                      .infer = true,
+                      .state = &state,
+                      .state_free = &state_free,
+                      .ops = &fold_ops,
+                      .packs = packs_new(),
+                      .arena = &m->arena,
+                      .err = e };
     size_t from = FOLD_FREE, to = 0;
     int rc;
 

@@ -18,7 +18,8 @@ int op_gather(struct call *c)
     if (axis < 0)
         return -1;
     if (x->shape.rank - 1 + index->shape.rank > RANK_MAX)
-        return call_fail(c, "result of rank %d, at most %d", x->shape.rank - 1 + index->shape.rank, RANK_MAX);
+        return call_fail(c, "result of rank %d, at most %d", x->shape.rank - 1 + index->shape.rank,
+                         RANK_MAX);
     for (int i = 0; i < x->shape.rank; i++) {
         outer *= i < axis ? x->shape.dim[i] : 1;
         inner *= i > axis ? x->shape.dim[i] : 1;
@@ -39,7 +40,8 @@ int op_gather(struct call *c)
 
             at = at < 0 ? at + n : at;
             if (at < 0 || at >= n)
-                return call_fail(c, "index %lld is outside dim %d of %lld", (long long)at, axis, (long long)n);
+                return call_fail(c, "index %lld is outside dim %d of %lld", (long long)at, axis,
+                                 (long long)n);
             memcpy(to, (const char *)x->data + (size_t)(o * n + at) * part, part);
         }
     return 0;
@@ -71,7 +73,8 @@ int op_gatherelements(struct call *c)
 
         at = at < 0 ? at + n : at;
         if (at < 0 || at >= n)
-            return call_fail(c, "index %lld is outside dim %d of %lld", (long long)at, axis, (long long)n);
+            return call_fail(c, "index %lld is outside dim %d of %lld", (long long)at, axis,
+                             (long long)n);
         for (int d = rank - 1; d >= 0; d--) {
             from += (d == axis ? at : rest % index->shape.dim[d]) * strides[d];
             rest /= index->shape.dim[d];

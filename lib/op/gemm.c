@@ -13,7 +13,8 @@ struct fuse {
 
 static bool is_matrix_product(const struct node *n)
 {
-    return node_is(n, OP_MATMUL) && node_weight(n) == 1 && n->in[1]->shape.rank == 2 && n->in[0]->shape.rank == 2;
+    return node_is(n, OP_MATMUL) && node_weight(n) == 1 && n->in[1]->shape.rank == 2 &&
+           n->in[0]->shape.rank == 2;
 }
 
 /* The constant row (N) or (1, N) that u adds to v, or NULL. */
@@ -37,7 +38,8 @@ static void absorb(struct fuse *f, struct node *n, const struct node *u, struct 
     struct value *flat;
 
     constant_f32(f->m, row, bias);
-    flat = constant_new(f->m, arena_printf(&f->m->arena, "%s.row", row->name), DT_F32, shape_of(1, &columns), bias);
+    flat = constant_new(f->m, arena_printf(&f->m->arena, "%s.row", row->name), DT_F32,
+                        shape_of(1, &columns), bias);
     flat->constant->name = row->constant->name;
     free(bias);
     n->op = &ops[OP_GEMM];

@@ -20,8 +20,8 @@ struct infer {
 static int infer_graph(struct infer *f, const struct graph *g, struct err *e);
 
 /* Shapes of a subgraph's outputs, its inputs (if any) being given. */
-static int infer_subgraph(struct call *c, const struct graph *g, const struct tensor *const *in, int nin,
-                          struct tensor *const *out, int nout)
+static int infer_subgraph(struct call *c, const struct graph *g, const struct tensor *const *in,
+                          int nin, struct tensor *const *out, int nout)
 {
     struct infer *f = c->ctx;
 
@@ -35,8 +35,9 @@ static int infer_subgraph(struct call *c, const struct graph *g, const struct te
     return 0;
 }
 
-static const struct call_ops infer_ops = { call_arena_alloc, call_arena_view, call_arena_scratch,
-                                           infer_subgraph, NULL, NULL };
+static const struct call_ops infer_ops = {
+    call_arena_alloc, call_arena_view, call_arena_scratch, infer_subgraph, NULL, NULL
+};
 
 /* May the kernel compute here: all inputs known by value, small, and integers at heart? */
 static bool by_value(const struct node *n, const struct tensor **in)
@@ -56,9 +57,19 @@ static int infer_node(struct infer *f, const struct node *n, struct err *e)
     struct tensor **out = arena_alloc(&f->m->arena, (size_t)n->nout * sizeof *out);
     void *state = NULL;
     void (*state_free)(void *) = NULL;
-    struct call c = { .model = f->m, .node = n, .nin = n->nin, .nout = n->nout, .in = in, .out = out,
-                      .infer = true, .state = &state, .state_free = &state_free, .ops = &infer_ops,
-                      .arena = &f->m->arena, .ctx = f, .err = e };
+    struct call c = { .model = f->m,
+                      .node = n,
+                      .nin = n->nin,
+                      .nout = n->nout,
+                      .in = in,
+                      .out = out,
+                      .infer = true,
+                      .state = &state,
+                      .state_free = &state_free,
+                      .ops = &infer_ops,
+                      .arena = &f->m->arena,
+                      .ctx = f,
+                      .err = e };
     int rc;
 
     for (int i = 0; i < n->nin; i++) {

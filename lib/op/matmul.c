@@ -80,7 +80,8 @@ static int product(struct call *c, const struct shape *a, bool ta, const struct 
                                          dnnl_format_tag_any);
         md_matrix(&md_y, y, false);
         md_matrix(&md_bias, &row, false);
-        rc = dnnl_matmul_desc_init(&desc, &md_a, &md_b, bias ? &md_bias : NULL, &md_y) == dnnl_success
+        rc = dnnl_matmul_desc_init(&desc, &md_a, &md_b, bias ? &md_bias : NULL, &md_y) ==
+                     dnnl_success
                  ? prim_init(&s->prim, c, &desc, attr)
                  : call_fail(c, "oneDNN refuses this shape");
         dnnl_primitive_attr_destroy(attr);
@@ -180,7 +181,8 @@ static const float *gemm_bias(struct call *c, int64_t cols, float beta)
 }
 
 /* y = alpha y + beta C for what the primitive does not do: alpha, and a C of several rows. */
-static int gemm_rest(struct call *c, float *y, int64_t rows, int64_t cols, float alpha, float beta, bool add)
+static int gemm_rest(struct call *c, float *y, int64_t rows, int64_t cols, float alpha, float beta,
+                     bool add)
 {
     const float *add_from = add ? prim_f32(c, 2) : NULL;
     const struct shape *s = add ? &c->in[2]->shape : NULL;
@@ -214,9 +216,11 @@ int op_gemm(struct call *c)
     k = a->dim[ta ? 0 : 1];
     y = shape_of(2, (int64_t[]){ a->dim[ta ? 1 : 0], b->dim[tb ? 0 : 1] });
     if (k != b->dim[tb ? 1 : 0])
-        return call_fail(c, "inner dims %lld and %lld differ", (long long)k, (long long)b->dim[tb ? 1 : 0]);
+        return call_fail(c, "inner dims %lld and %lld differ", (long long)k,
+                         (long long)b->dim[tb ? 1 : 0]);
     if (has_c && shape_count(&c->in[2]->shape) != 1 && shape_count(&c->in[2]->shape) != y.dim[1] &&
-        shape_count(&c->in[2]->shape) != y.dim[0] && shape_count(&c->in[2]->shape) != shape_count(&y))
+        shape_count(&c->in[2]->shape) != y.dim[0] &&
+        shape_count(&c->in[2]->shape) != shape_count(&y))
         return call_fail(c, "C does not broadcast to the result");
     out = call_out_over(c, 0, DT_F32, &y, false, c->residual != NULL ? c->nin : -1);
     if (out == NULL || shape_count(&y) == 0)
@@ -226,7 +230,8 @@ int op_gemm(struct call *c)
                 (shape_count(&c->in[2]->shape) == y.dim[1] &&
                  c->in[2]->shape.dim[c->in[2]->shape.rank - 1] == y.dim[1]));
     if (c->npost > 0 && (alpha != 1 || (has_c && !row_bias)))
-        return call_fail(c, "fused activation behind a general Gemm"); /* the engine does not fuse these */
+        return call_fail(
+            c, "fused activation behind a general Gemm"); /* the engine does not fuse these */
     if (row_bias)
         bias = gemm_bias(c, y.dim[1], beta);
     if (call_residual(c, out, &y) < 0 || product(c, a, ta, b, tb, &y, bias, out) < 0)

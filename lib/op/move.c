@@ -22,10 +22,12 @@ static void copy_row(void *ctx, const int64_t *at, int64_t out, int64_t n, const
         memcpy(to, from, (size_t)n * k->size);
     } else if (k->size == 4) {
         for (int64_t i = 0; i < n; i++)
-            ((uint32_t *)(void *)to)[i * step[1]] = ((const uint32_t *)(const void *)from)[i * step[0]];
+            ((uint32_t *)(void *)to)[i * step[1]] =
+                ((const uint32_t *)(const void *)from)[i * step[0]];
     } else {
         for (int64_t i = 0; i < n; i++)
-            memcpy(to + i * step[1] * (int64_t)k->size, from + i * step[0] * (int64_t)k->size, k->size);
+            memcpy(to + i * step[1] * (int64_t)k->size, from + i * step[0] * (int64_t)k->size,
+                   k->size);
     }
 }
 
@@ -125,8 +127,8 @@ int op_concat(struct call *c)
             return call_fail(c, "input %d is of another rank or type", i);
         for (int d = 0; d < y.rank; d++)
             if (d != axis && s->dim[d] != y.dim[d])
-                return call_fail(c, "dim %d of input %d is %lld, not %lld", d, i, (long long)s->dim[d],
-                                 (long long)y.dim[d]);
+                return call_fail(c, "dim %d of input %d is %lld, not %lld", d, i,
+                                 (long long)s->dim[d], (long long)y.dim[d]);
         y.dim[axis] += s->dim[axis];
     }
     to = call_out(c, 0, c->in[0]->dtype, &y, c->in[0]->cl);
@@ -183,7 +185,8 @@ int op_split(struct call *c)
         y.dim[axis] = parts[i];
         to = call_out(c, i, x->dtype, &y, x->cl);
         for (int64_t o = 0; o < outer && to != NULL && part > 0; o++)
-            memcpy(to + (size_t)o * part, (const char *)x->data + (size_t)(o * row + start) * size, part);
+            memcpy(to + (size_t)o * part, (const char *)x->data + (size_t)(o * row + start) * size,
+                   part);
         start += parts[i] * inner;
     }
     return call_end(c);
@@ -271,7 +274,8 @@ int op_expand(struct call *c)
 int op_tile(struct call *c)
 {
     const struct tensor *x = c->in[0];
-    int64_t repeats[RANK_MAX], dim[2 * RANK_MAX], from[2 * RANK_MAX], to[2 * RANK_MAX], own[RANK_MAX], out[RANK_MAX];
+    int64_t repeats[RANK_MAX], dim[2 * RANK_MAX], from[2 * RANK_MAX], to[2 * RANK_MAX],
+        own[RANK_MAX], out[RANK_MAX];
     struct shape y = x->shape;
     int n, used = 0;
 

@@ -17,7 +17,8 @@ int op_batchnorm(struct call *c)
 {
     const struct tensor *x = c->in[0];
     float epsilon = attr_float(c->node, "epsilon", 1e-5f), *y, *scale, *shift;
-    int64_t channels = x->shape.rank > 1 ? x->shape.dim[1] : 1, inner = 1, total = shape_count(&x->shape);
+    int64_t channels = x->shape.rank > 1 ? x->shape.dim[1] : 1, inner = 1,
+            total = shape_count(&x->shape);
 
     if (need_f32(c) < 0)
         return -1;
@@ -34,7 +35,8 @@ int op_batchnorm(struct call *c)
     scale = c->ops->scratch(c, 2 * (size_t)channels * sizeof *scale);
     shift = scale + channels;
     for (int64_t k = 0; k < channels; k++) {
-        const float *g = c->in[1]->data, *b = c->in[2]->data, *m = c->in[3]->data, *v = c->in[4]->data;
+        const float *g = c->in[1]->data, *b = c->in[2]->data, *m = c->in[3]->data,
+                    *v = c->in[4]->data;
 
         scale[k] = g[k] / sqrtf(v[k] + epsilon);
         shift[k] = b[k] - m[k] * scale[k];
@@ -97,7 +99,8 @@ int op_layernorm(struct call *c)
     const struct tensor *x = c->in[0];
     int axis = call_axis(c, attr_int(c->node, "axis", -1), x->shape.rank);
     float epsilon = attr_float(c->node, "epsilon", 1e-5f), *y, *means, *inverses;
-    const float *from = x->data, *gamma = c->in[1]->data, *beta = call_has(c, 2) ? c->in[2]->data : NULL;
+    const float *from = x->data, *gamma = c->in[1]->data,
+                *beta = call_has(c, 2) ? c->in[2]->data : NULL;
     struct shape stats = x->shape;
     int64_t rows = 1, n = 1;
 
@@ -155,7 +158,8 @@ int op_lrn(struct call *c)
 
                 for (int64_t j = lo < 0 ? 0 : lo; j <= hi && j < channels; j++)
                     squares += from[j * inner + i] * from[j * inner + i];
-                y[k * inner + i] = from[k * inner + i] / powf(bias + alpha / (float)size * squares, beta);
+                y[k * inner + i] =
+                    from[k * inner + i] / powf(bias + alpha / (float)size * squares, beta);
             }
     return 0;
 }

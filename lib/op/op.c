@@ -8,8 +8,10 @@
 #include "op/op.h"
 
 const struct op ops[OP_COUNT] = {
-#define OP(id, name, run, min, max, layout, weight, point, act)                                      \
-    [OP_##id] = { OP_##id, name, run, min, max, LAYOUT_##layout, WEIGHT_##weight, POINT_##point, act },
+#define OP(id, name, run, min, max, layout, weight, point, act)                                    \
+    [OP_##id] = {                                                                                  \
+        OP_##id, name, run, min, max, LAYOUT_##layout, WEIGHT_##weight, POINT_##point, act         \
+    },
 #include "op/op.def"
 };
 
@@ -24,7 +26,8 @@ const struct op *op_find(const char *name)
 bool node_arity(const struct node *n, char why[static 200])
 {
     int most = n->op->maxin < 0 ? n->nin : n->op->maxin;
-    int need = node_is(n, OP_LOOP) ? 0 : n->op->minin; /* trip count and condition may both be left out */
+    int need =
+        node_is(n, OP_LOOP) ? 0 : n->op->minin; /* trip count and condition may both be left out */
 
     why[0] = '\0';
     if (n->nin > most)
@@ -125,7 +128,8 @@ const struct value *node_residual(const struct node *n, const struct value *v)
     if (!node_is(n, OP_ADD) || n->in[0] == n->in[1])
         return NULL;
     other = n->in[0] == v ? n->in[1] : n->in[0];
-    if (other->constant != NULL || !shape_known(&v->shape) || !shape_equal(&v->shape, &other->shape))
+    if (other->constant != NULL || !shape_known(&v->shape) ||
+        !shape_equal(&v->shape, &other->shape))
         return NULL;
     return other;
 }

@@ -27,8 +27,8 @@ enum op_layout {
 /* Which input is the weight that gets quantized, and along which axis its channels run. */
 enum op_weight {
     WEIGHT_NONE,
-    WEIGHT_CONV,   /* input 1 (Cout, Cin/g, k…), bias input 2, channels on axis 0 */
-    WEIGHT_CONVT,  /* input 1 (Cin, Cout/g, k…), bias input 2, channels on axis 1 (per group: g * Cout/g) */
+    WEIGHT_CONV, /* input 1 (Cout, Cin/g, k…), bias input 2, channels on axis 0 */
+    WEIGHT_CONVT, /* input 1 (Cin, Cout/g, k…), bias input 2, channels on axis 1 (per group: g * Cout/g) */
     WEIGHT_GEMM,   /* input 1 (K, N) or transB (N, K), bias input 2, channels = N */
     WEIGHT_MATMUL, /* input 1 (…, K, N), no bias, channels = N */
 };
@@ -88,9 +88,9 @@ int node_channel_axis(const struct node *n);
 /* The weight seen as (outer, channels, inner): element (o, c, i) belongs to output channel c. For a
  * grouped ConvTranspose channel = group * (Cout/g) + c: outer counts the rows of one group. */
 struct weight_view {
-    int axis;                      /* of the weight tensor */
+    int axis;                       /* of the weight tensor */
     int64_t outer, channels, inner; /* outer * channels * inner = elements; groups = 1 */
-    int64_t groups;                /* ConvTranspose: channels = groups * dim[1] */
+    int64_t groups;                 /* ConvTranspose: channels = groups * dim[1] */
 };
 struct weight_view node_weight_view(const struct node *n);
 /* The weight's elements in order come in runs of one channel: `inner` elements each, this many runs. */
@@ -104,15 +104,17 @@ struct call {
     const struct model *model;
     const struct node *node;
     int nin, nout;
-    const struct tensor **in; /* NULL where left out; ->data is NULL while inferring, unless known */
+    const struct tensor *
+        *in; /* NULL where left out; ->data is NULL while inferring, unless known */
     struct tensor **out;
     bool infer;
     const bool *last; /* in[i] is not read after this call; NULL = none */
     int npost;        /* fused activations and one residual addition, applied to out[0] in order */
     const struct node **post;
-    const struct tensor *residual; /* the other operand of a fused Add; NULL if none; it is in[nin] to
+    const struct tensor
+        *residual;               /* the other operand of a fused Add; NULL if none; it is in[nin] to
                                     * call_out_over and `last` */
-    void **state;     /* this worker's scratch for this step, kept between calls; … */
+    void **state;                /* this worker's scratch for this step, kept between calls; … */
     void (**state_free)(void *); /* … released with this */
     struct packs *packs;         /* prepared weights shared by all workers (op/pack.h) */
     const struct call_ops *ops;  /* how outputs and scratch are allocated: set by run/ or infer */
@@ -147,7 +149,8 @@ void *call_arena_scratch(struct call *c, size_t size);
  * not wanted: then `return call_end(c)`. A zero-element output gets a non-NULL pointer. */
 void *call_out(struct call *c, int i, enum dtype dtype, const struct shape *shape, bool cl);
 /* The same, reusing input `over` in place where possible (elementwise operators). */
-void *call_out_over(struct call *c, int i, enum dtype dtype, const struct shape *shape, bool cl, int over);
+void *call_out_over(struct call *c, int i, enum dtype dtype, const struct shape *shape, bool cl,
+                    int over);
 /* Declares output i as input k's bytes under another shape (no copy). */
 int call_view(struct call *c, int i, int k, enum dtype dtype, const struct shape *shape, bool cl);
 /* Declares that output i has this type but a shape that only running tells. */

@@ -47,14 +47,15 @@ void packs_free(struct packs *p)
 }
 
 const void *packs_get(struct packs *p, const struct node *n, int i, const void *key, size_t keysize,
-                     void *(*build)(void *ctx, size_t *size), void *ctx)
+                      void *(*build)(void *ctx, size_t *size), void *ctx)
 {
     struct pack **list = &p->lists[(unsigned)n->id % NLISTS], *k;
     size_t size;
 
     pthread_mutex_lock(&p->lock);
     for (k = *list; k != NULL; k = k->next)
-        if (k->node == n && k->input == i && k->keysize == keysize && memcmp(k->key, key, keysize) == 0)
+        if (k->node == n && k->input == i && k->keysize == keysize &&
+            memcmp(k->key, key, keysize) == 0)
             break;
     if (k == NULL) {
         k = NEW(struct pack);

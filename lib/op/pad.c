@@ -46,9 +46,11 @@ static void pad_dim(const struct padding *p, int level, int64_t from, int64_t to
     int64_t lo = p->begin[d] > 0 ? p->begin[d] : 0, hi = p->begin[d] + xs->dim[d];
 
     hi = hi < ys->dim[d] ? hi : ys->dim[d];
-    if (innermost && !filled && lo < hi) /* lo to hi is input as it lies: neighbours stay neighbours */
+    if (innermost && !filled &&
+        lo < hi) /* lo to hi is input as it lies: neighbours stay neighbours */
         memcpy((char *)p->y->data + (size_t)(to + lo) * p->size,
-               (const char *)p->x->data + (size_t)(from + lo - p->begin[d]) * p->size, (size_t)(hi - lo) * p->size);
+               (const char *)p->x->data + (size_t)(from + lo - p->begin[d]) * p->size,
+               (size_t)(hi - lo) * p->size);
     for (int64_t i = 0; i < ys->dim[d]; i++) {
         int64_t k, f, t;
 

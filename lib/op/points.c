@@ -75,7 +75,8 @@ static void set_roots(struct graph *g, void *ctx)
             bool pass = n->op->point == POINT_PASS && is_float(x) && x->dtype == DT_F32 && !s->all;
 
             if (is_float(n->out[k]))
-                s->p->root[n->out[k]->id] = pass && s->p->root[x->id] >= 0 ? s->p->root[x->id] : n->out[k]->id;
+                s->p->root[n->out[k]->id] =
+                    pass && s->p->root[x->id] >= 0 ? s->p->root[x->id] : n->out[k]->id;
         }
     }
 }
@@ -106,7 +107,8 @@ void points_find(struct points *p, const struct model *m, bool all)
     size_t n = (size_t)m->nvalues;
     struct search s = { p, m, model_uses(m), NEW_ARRAY(bool, n), NEW_ARRAY(bool, n), all };
 
-    *p = (struct points){ NEW_ARRAY(int, n), NEW_ARRAY(bool, n), NEW_ARRAY(int, n), NEW_ARRAY(bool, n) };
+    *p = (struct points){ NEW_ARRAY(int, n), NEW_ARRAY(bool, n), NEW_ARRAY(int, n),
+                          NEW_ARRAY(bool, n) };
     for (size_t i = 0; i < n; i++) {
         p->root[i] = -1;
         p->axis[i] = INT_MIN;

@@ -9,13 +9,13 @@
 #include "op/op.h"
 
 struct points {
-    int *root;      /* by value id: the value whose range this one has (itself for an observed one), or
+    int *root; /* by value id: the value whose range this one has (itself for an observed one), or
                      * -1: never quantized (merged into an activation, or read and written by float
                      * operators only) */
     bool *observed; /* by value id: its range is recorded */
-    int *axis;      /* by value id: it feeds a quantizable node: the axis whose channels are recorded
+    int *axis;  /* by value id: it feeds a quantizable node: the axis whose channels are recorded
                      * (>= 0; from the end where negative: -1 = last), or INT_MIN */
-    bool *keep;     /* by value id: observed or with channels: what the engine must not fuse away */
+    bool *keep; /* by value id: observed or with channels: what the engine must not fuse away */
 };
 
 /* `all`: every float activation is observed, whatever reads it. */

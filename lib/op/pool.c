@@ -18,7 +18,9 @@ static void pool_init(struct pool3 *p, const struct call *c, const struct window
 {
     const struct shape *x = &c->in[0]->shape;
 
-    *p = (struct pool3){ .n = x->dim[0], .c = x->dim[1], .max = node_is(c->node, OP_MAXPOOL),
+    *p = (struct pool3){ .n = x->dim[0],
+                         .c = x->dim[1],
+                         .max = node_is(c->node, OP_MAXPOOL),
                          .include_pad = attr_int(c->node, "count_include_pad", 0) != 0 };
     for (int i = 0; i < 3; i++) {
         int k = i - (3 - w->n);
@@ -85,7 +87,8 @@ static void pool_cell(const struct pool3 *p, float *y, const float *x, const int
 }
 
 /* y[k * ystep] (+ or max)= x[k * xstep]. */
-static void row_tap(bool max, float *restrict y, int64_t ystep, const float *restrict x, int64_t xstep, int64_t n)
+static void row_tap(bool max, float *restrict y, int64_t ystep, const float *restrict x,
+                    int64_t xstep, int64_t n)
 {
     struct pool3 as_channels = { .c = n, .max = max };
 
@@ -104,7 +107,8 @@ static void row_tap(bool max, float *restrict y, int64_t ystep, const float *res
 
 /* One output row (W, C) where C is small: the inner loop runs over the row instead. The taps of a cell
  * come in the same order as above, so that the sums are the same to the bit. */
-static void pool_row(const struct pool3 *p, float *restrict y, const float *restrict x, int64_t i0, int64_t j0)
+static void pool_row(const struct pool3 *p, float *restrict y, const float *restrict x, int64_t i0,
+                     int64_t j0)
 {
     int64_t width = p->in[2], step = p->stride[2];
 
@@ -123,7 +127,8 @@ static void pool_row(const struct pool3 *p, float *restrict y, const float *rest
                     continue;
                 hi = hi < p->out[2] ? hi : p->out[2];
                 for (int64_t c = 0; c < p->c && lo < hi; c++)
-                    row_tap(p->max, y + lo * p->c + c, p->c, row + (lo * step + off) * p->c + c, step * p->c, hi - lo);
+                    row_tap(p->max, y + lo * p->c + c, p->c, row + (lo * step + off) * p->c + c,
+                            step * p->c, hi - lo);
             }
     for (int64_t k = 0; k < p->out[2] && !p->max; k++) {
         float scale = 1.0f / (float)pool_size(p, (int64_t[]){ i0, j0, k * step - p->begin[2] });
@@ -157,7 +162,8 @@ int op_pool(struct call *c)
     for (int64_t n = 0; n < p.n; n++, from += p.in[0] * p.in[1] * p.in[2] * p.c)
         for (int64_t i = 0; i < p.out[0]; i++)
             for (int64_t j = 0; j < p.out[1]; j++) {
-                int64_t start[3] = { i * p.stride[0] - p.begin[0], j * p.stride[1] - p.begin[1], -p.begin[2] };
+                int64_t start[3] = { i * p.stride[0] - p.begin[0], j * p.stride[1] - p.begin[1],
+                                     -p.begin[2] };
 
                 if (p.c < POOL_NARROW)
                     pool_row(&p, y, from, start[0], start[1]);

@@ -83,7 +83,8 @@ static dnnl_memory_t memory(const dnnl_memory_desc_t *md)
     return mem;
 }
 
-int prim_init(struct prim *p, struct call *c, const_dnnl_op_desc_t desc, const_dnnl_primitive_attr_t attr)
+int prim_init(struct prim *p, struct call *c, const_dnnl_op_desc_t desc,
+              const_dnnl_primitive_attr_t attr)
 {
     static const dnnl_query_t what[PRIM_ARGS] = { dnnl_query_src_md, dnnl_query_weights_md,
                                                   dnnl_query_weights_md, dnnl_query_dst_md };
@@ -117,9 +118,11 @@ void prim_release(struct prim *p)
     *p = (struct prim){ 0 };
 }
 
-int prim_run(struct prim *p, struct call *c, const void *src, const void *weights, const void *bias, void *dst)
+int prim_run(struct prim *p, struct call *c, const void *src, const void *weights, const void *bias,
+             void *dst)
 {
-    static const int arg[PRIM_ARGS] = { DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST };
+    static const int arg[PRIM_ARGS] = { DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS,
+                                        DNNL_ARG_DST };
     const void *handle[PRIM_ARGS] = { src, weights, bias, dst };
     dnnl_exec_arg_t args[PRIM_ARGS + 1];
     int n = 0;

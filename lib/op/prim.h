@@ -21,10 +21,12 @@ struct prim {
  * post-ops in their order. Destroy with dnnl_primitive_attr_destroy. */
 dnnl_primitive_attr_t prim_attr(const struct call *c);
 /* Creates the primitive of op descriptor `desc`; 0, or -1 with the call's error set. */
-int prim_init(struct prim *p, struct call *c, const_dnnl_op_desc_t desc, const_dnnl_primitive_attr_t attr);
+int prim_init(struct prim *p, struct call *c, const_dnnl_op_desc_t desc,
+              const_dnnl_primitive_attr_t attr);
 void prim_release(struct prim *p);
 /* Runs it over these buffers (NULL for arguments it does not have). */
-int prim_run(struct prim *p, struct call *c, const void *src, const void *weights, const void *bias, void *dst);
+int prim_run(struct prim *p, struct call *c, const void *src, const void *weights, const void *bias,
+             void *dst);
 
 /* The descriptor that argument `what` (dnnl_query_src_md, …) has in the primitive. */
 const dnnl_memory_desc_t *prim_md(const struct prim *p, dnnl_query_t what);

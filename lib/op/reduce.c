@@ -22,7 +22,8 @@ static void gather_row(void *ctx, const int64_t *at, int64_t out, int64_t n, con
     (void)out;
     for (int64_t i = 0; i < n; i++) {
         size_t k = (size_t)(r->base + at[0] + i * step[0]);
-        double v = r->x->dtype == DT_F32 ? (double)((const float *)r->x->data)[k] : tensor_get(r->x, k);
+        double v =
+            r->x->dtype == DT_F32 ? (double)((const float *)r->x->data)[k] : tensor_get(r->x, k);
 
         switch (r->id) {
         case OP_REDUCEMAX:
@@ -146,7 +147,8 @@ int op_reduce(struct call *c)
 {
     const struct tensor *x = c->in[0];
     bool keep = attr_int(c->node, "keepdims", 1) != 0, gone[RANK_MAX], noop;
-    int64_t strides[RANK_MAX], kept_dim[RANK_MAX], kept_step[RANK_MAX], in_dim[RANK_MAX], in_step[RANK_MAX];
+    int64_t strides[RANK_MAX], kept_dim[RANK_MAX], kept_step[RANK_MAX], in_dim[RANK_MAX],
+        in_step[RANK_MAX];
     struct reduce r = { .id = c->node->op->id, .x = x };
     struct outer o = { .r = &r, .count = 1 };
     struct walk outer;

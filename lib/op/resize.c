@@ -49,7 +49,8 @@ static int64_t clamp(int64_t i, int64_t n)
     return i < 0 ? 0 : i >= n ? n - 1 : i;
 }
 
-static void taps_of(struct taps *t, const struct how *h, int64_t i, int64_t in, int64_t out, double scale)
+static void taps_of(struct taps *t, const struct how *h, int64_t i, int64_t in, int64_t out,
+                    double scale)
 {
     double x = coordinate(h, i, in, out, scale), f = x - floor(x), a = h->cubic_a;
     int64_t base = (int64_t)floor(x);
@@ -60,7 +61,9 @@ static void taps_of(struct taps *t, const struct how *h, int64_t i, int64_t in, 
         return;
     }
     if (strcmp(h->mode, "linear") == 0) {
-        *t = (struct taps){ { clamp(base, in), clamp(base + 1, in) }, { (float)(1 - f), (float)f }, 2 };
+        *t = (struct taps){ { clamp(base, in), clamp(base + 1, in) },
+                            { (float)(1 - f), (float)f },
+                            2 };
         return;
     }
     t->n = TAPS; /* Keys' cubic convolution at distances 1 + f, f, 1 - f, 2 - f */
@@ -81,8 +84,8 @@ static void taps_of(struct taps *t, const struct how *h, int64_t i, int64_t in, 
 }
 
 /* (outer, in, inner) -> (outer, out, inner) */
-static void resize_dim(float *y, const float *x, int64_t outer, int64_t in, int64_t out, int64_t inner,
-                       const struct taps *taps)
+static void resize_dim(float *y, const float *x, int64_t outer, int64_t in, int64_t out,
+                       int64_t inner, const struct taps *taps)
 {
     for (int64_t o = 0; o < outer; o++, x += in * inner)
         for (int64_t i = 0; i < out; i++, y += inner) {
@@ -93,7 +96,8 @@ static void resize_dim(float *y, const float *x, int64_t outer, int64_t in, int6
                 continue;
             }
             for (int64_t k = 0; k < inner; k++)
-                y[k] = t->weight[0] * x[t->at[0] * inner + k] + t->weight[1] * x[t->at[1] * inner + k];
+                y[k] =
+                    t->weight[0] * x[t->at[0] * inner + k] + t->weight[1] * x[t->at[1] * inner + k];
             for (int j = 2; j < t->n; j++)
                 for (int64_t k = 0; k < inner; k++)
                     y[k] += t->weight[j] * x[t->at[j] * inner + k];
@@ -139,7 +143,8 @@ static int read_how(struct call *c, struct how *h)
                        attr_string(c->node, "nearest_mode", "round_prefer_floor"),
                        attr_float(c->node, "cubic_coeff_a", -0.75f),
                        attr_int(c->node, "exclude_outside", 0) != 0 };
-    if (strcmp(h->coordinates, "tf_crop_and_resize") == 0 || strcmp(h->coordinates, "half_pixel_symmetric") == 0)
+    if (strcmp(h->coordinates, "tf_crop_and_resize") == 0 ||
+        strcmp(h->coordinates, "half_pixel_symmetric") == 0)
         return call_unsupported(c, "coordinate_transformation_mode %s", h->coordinates);
     if (attr_int(c->node, "antialias", 0) != 0)
         return call_unsupported(c, "antialias 1");
@@ -176,7 +181,8 @@ int op_resize(struct call *c)
     stage = x->shape;
     for (int i = 2; i < y.rank; i++) { /* an intermediate may be larger than both ends */
         stage.dim[i] = y.dim[i];
-        most = i < y.rank - 1 && (size_t)shape_count(&stage) > most ? (size_t)shape_count(&stage) : most;
+        most = i < y.rank - 1 && (size_t)shape_count(&stage) > most ? (size_t)shape_count(&stage)
+                                                                    : most;
         ntaps = (size_t)y.dim[i] > ntaps ? (size_t)y.dim[i] : ntaps;
     }
     taps = c->ops->scratch(c, ntaps * sizeof *taps + 2 * most * sizeof *buffers + 64);

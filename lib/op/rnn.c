@@ -64,8 +64,10 @@ static int rnn_init(struct call *c, struct rnn *r, int gates)
             return call_unsupported(c, "%s input", dtype_name(c->in[i]->dtype));
     if (x->rank != 3 || w->rank != 3 || rec->rank != 3)
         return call_fail(c, "X, W and R must be of rank 3");
-    *r = (struct rnn){ .batch_first = attr_int(c->node, "layout", 0) != 0, .gates = gates,
-                       .d = strcmp(direction, "bidirectional") == 0 ? 2 : 1, .i = x->dim[2],
+    *r = (struct rnn){ .batch_first = attr_int(c->node, "layout", 0) != 0,
+                       .gates = gates,
+                       .d = strcmp(direction, "bidirectional") == 0 ? 2 : 1,
+                       .i = x->dim[2],
                        .clip = attr_float(c->node, "clip", 0) };
     r->t = x->dim[r->batch_first ? 1 : 0];
     r->b = x->dim[r->batch_first ? 0 : 1];
@@ -77,7 +79,8 @@ static int rnn_init(struct call *c, struct rnn *r, int gates)
         return call_fail(c, "B has not %lld elements", (long long)(r->d * 2 * gates * r->h));
     for (int i = 5; i < 7 && i < c->nin; i++)
         if (call_has(c, i) && shape_count(&c->in[i]->shape) != r->d * r->b * r->h)
-            return call_fail(c, "input %d has not %lld elements", i, (long long)(r->d * r->b * r->h));
+            return call_fail(c, "input %d has not %lld elements", i,
+                             (long long)(r->d * r->b * r->h));
     if (call_has(c, 7) && shape_count(&c->in[7]->shape) != r->d * 3 * r->h)
         return call_fail(c, "P has not %lld elements", (long long)(r->d * 3 * r->h));
     return 0;
@@ -90,21 +93,27 @@ struct pass {
     const char *const *act;
 };
 
-typedef void rnn_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b, bool linear);
+typedef void rnn_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b,
+                      bool linear);
 
 /* gates i, o, f, c */
-static void lstm_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b, bool coupled)
+static void lstm_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b,
+                      bool coupled)
 {
     const float *rec = p->rec + b * 4 * r->h;
     float *h = p->h + b * r->h, *cell = p->cell + b * r->h;
 
     for (int64_t k = 0; k < r->h; k++) {
         float in = pre[k] + rec[k], out = pre[r->h + k] + rec[r->h + k];
-        float forget = pre[2 * r->h + k] + rec[2 * r->h + k], c = pre[3 * r->h + k] + rec[3 * r->h + k];
+        float forget = pre[2 * r->h + k] + rec[2 * r->h + k],
+              c = pre[3 * r->h + k] + rec[3 * r->h + k];
 
         in = activate(p->act[0], clipped(r, in + (p->peep ? p->peep[k] * cell[k] : 0)));
-        forget = coupled ? 1 - in
-                         : activate(p->act[0], clipped(r, forget + (p->peep ? p->peep[2 * r->h + k] * cell[k] : 0)));
+        forget =
+            coupled
+                ? 1 - in
+                : activate(p->act[0],
+                           clipped(r, forget + (p->peep ? p->peep[2 * r->h + k] * cell[k] : 0)));
         cell[k] = forget * cell[k] + in * activate(p->act[1], clipped(r, c));
         out = activate(p->act[0], clipped(r, out + (p->peep ? p->peep[r->h + k] * cell[k] : 0)));
         h[k] = out * activate(p->act[2], cell[k]);
@@ -112,7 +121,8 @@ static void lstm_cell(const struct rnn *r, const struct pass *p, const float *pr
 }
 
 /* gates z, r, h; linear_before_reset applies the reset to the recurrent product itself */
-static void gru_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b, bool linear)
+static void gru_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b,
+                     bool linear)
 {
     const float *rec = p->rec + b * 3 * r->h;
     float *h = p->h + b * r->h, *reset = p->tmp + b * r->h;
@@ -148,14 +158,15 @@ static void bias_rows(float *y, const float *bias, int64_t rows, int64_t n)
 
 static void store(const struct rnn *r, float *y, const float *h, int64_t t, int64_t d, int64_t b)
 {
-    int64_t at = r->batch_first ? ((b * r->t + t) * r->d + d) * r->h : ((t * r->d + d) * r->b + b) * r->h;
+    int64_t at =
+        r->batch_first ? ((b * r->t + t) * r->d + d) * r->h : ((t * r->d + d) * r->b + b) * r->h;
 
     if (y != NULL)
         memcpy(y + at, h + b * r->h, (size_t)r->h * sizeof *h);
 }
 
-static void run_direction(struct call *c, const struct rnn *r, struct pass *p, int64_t d, rnn_cell *cell,
-                          bool flag, float *y)
+static void run_direction(struct call *c, const struct rnn *r, struct pass *p, int64_t d,
+                          rnn_cell *cell, bool flag, float *y)
 {
     int64_t gh = r->gates * r->h;
     const float *w = (const float *)c->in[1]->data + d * gh * r->i, *x = c->in[0]->data;
@@ -185,16 +196,19 @@ static void run_direction(struct call *c, const struct rnn *r, struct pass *p, i
 static void state_rows(const struct rnn *r, float *rows, float *state, int64_t d, bool load)
 {
     for (int64_t b = 0; b < r->b; b++) {
-        float *at = state == NULL ? NULL : state + (r->batch_first ? b * r->d + d : d * r->b + b) * r->h;
+        float *at =
+            state == NULL ? NULL : state + (r->batch_first ? b * r->d + d : d * r->b + b) * r->h;
 
         if (load && at == NULL)
             memset(rows + b * r->h, 0, (size_t)r->h * sizeof *rows);
         else if (at != NULL)
-            memcpy(load ? rows + b * r->h : at, load ? at : rows + b * r->h, (size_t)r->h * sizeof *rows);
+            memcpy(load ? rows + b * r->h : at, load ? at : rows + b * r->h,
+                   (size_t)r->h * sizeof *rows);
     }
 }
 
-static int recurrent(struct call *c, int gates, rnn_cell *cell, const char *const *absent, int each, bool flag)
+static int recurrent(struct call *c, int gates, rnn_cell *cell, const char *const *absent, int each,
+                     bool flag)
 {
     struct shape sy, sh;
     struct rnn r;
@@ -204,8 +218,10 @@ static int recurrent(struct call *c, int gates, rnn_cell *cell, const char *cons
 
     if (rnn_init(c, &r, gates) < 0 || read_activations(c, &r, absent, each) < 0)
         return -1;
-    sy = r.batch_first ? shape_of(4, (int64_t[]){ r.b, r.t, r.d, r.h }) : shape_of(4, (int64_t[]){ r.t, r.d, r.b, r.h });
-    sh = r.batch_first ? shape_of(3, (int64_t[]){ r.b, r.d, r.h }) : shape_of(3, (int64_t[]){ r.d, r.b, r.h });
+    sy = r.batch_first ? shape_of(4, (int64_t[]){ r.b, r.t, r.d, r.h })
+                       : shape_of(4, (int64_t[]){ r.t, r.d, r.b, r.h });
+    sh = r.batch_first ? shape_of(3, (int64_t[]){ r.b, r.d, r.h })
+                       : shape_of(3, (int64_t[]){ r.d, r.b, r.h });
     y = call_out(c, 0, DT_F32, &sy, false);
     out[0] = call_out(c, 1, DT_F32, &sh, false);
     out[1] = gates == 4 ? call_out(c, 2, DT_F32, &sh, false) : NULL;

@@ -86,7 +86,8 @@ void walk_dims(struct walk *w, int n, const int64_t *dim, int noperands, const i
     merge(w);
 }
 
-void walk_init(struct walk *w, const struct shape *out, bool cl, const struct tensor *const *in, int nin)
+void walk_init(struct walk *w, const struct shape *out, bool cl, const struct tensor *const *in,
+               int nin)
 {
     int64_t dim[RANK_MAX], step[WALK_MAX][RANK_MAX] = { { 0 } };
     const int64_t *pstep[WALK_MAX];
@@ -110,7 +111,9 @@ void walk_init(struct walk *w, const struct shape *out, bool cl, const struct te
     walk_dims(w, out->rank, dim, nin, pstep);
 }
 
-void walk_rows(const struct walk *w, void (*row)(void *ctx, const int64_t *at, int64_t out, int64_t n, const int64_t *step),
+void walk_rows(const struct walk *w,
+               void (*row)(void *ctx, const int64_t *at, int64_t out, int64_t n,
+                           const int64_t *step),
                void *ctx)
 {
     int64_t index[RANK_MAX] = { 0 }, at[WALK_MAX] = { 0 }, step[WALK_MAX], out = 0;

@@ -64,7 +64,8 @@ int window_of(struct window *w, struct call *c, const int64_t *kernel)
                              (long long)reach, (long long)(in + reach));
         w->out[i] = in / w->stride[i] + 1;
         /* One more where a partial window is left, if it starts inside the input or its left pad. */
-        if (ceil_mode && in % w->stride[i] != 0 && w->out[i] * w->stride[i] < x->dim[i + 2] + w->begin[i])
+        if (ceil_mode && in % w->stride[i] != 0 &&
+            w->out[i] * w->stride[i] < x->dim[i + 2] + w->begin[i])
             w->out[i]++;
     }
     return 0;

@@ -13,7 +13,8 @@ struct lists {
     int32_t input_offset;
 };
 
-static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Param__Node *m, struct lists *l)
+static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Param__Node *m,
+                      struct lists *l)
 {
     const struct plan_tensor *t = &p->tensors[n->tensor];
 
@@ -44,7 +45,8 @@ void param_pack(const struct plan *p, const char *digest, struct buf *out)
 {
     size_t n = (size_t)p->nnodes;
     Dopt__Param__Param msg = DOPT__PARAM__PARAM__INIT;
-    Dopt__Param__Node *nodes = NEW_ARRAY(Dopt__Param__Node, n), **pnodes = NEW_ARRAY(Dopt__Param__Node *, n);
+    Dopt__Param__Node *nodes = NEW_ARRAY(Dopt__Param__Node, n),
+                      **pnodes = NEW_ARRAY(Dopt__Param__Node *, n);
     struct lists *lists = NEW_ARRAY(struct lists, n);
 
     for (size_t i = 0; i < n; i++) {
@@ -96,7 +98,8 @@ void param_record(const struct plan *p, struct buf *out)
 
         buf_str(out, "record {\n  key: ");
         quoted(out, n->name);
-        buf_printf(out, "\n  value {\n    scale_d: %.9g\n    offset_d: %d\n", (double)t->scale, t->zero_point);
+        buf_printf(out, "\n  value {\n    scale_d: %.9g\n    offset_d: %d\n", (double)t->scale,
+                   t->zero_point);
         for (int k = 0; k < n->nscales; k++)
             buf_printf(out, "    scale_w: %.9g\n", (double)n->scales[k]);
         for (int k = 0; k < n->nscales; k++)
@@ -107,8 +110,8 @@ void param_record(const struct plan *p, struct buf *out)
 
 static const char *type_name(Dopt__Param__DataType t)
 {
-    return t == DOPT__PARAM__DATA_TYPE__UINT8  ? "uint8"
-           : t == DOPT__PARAM__DATA_TYPE__INT8 ? "int8"
+    return t == DOPT__PARAM__DATA_TYPE__UINT8   ? "uint8"
+           : t == DOPT__PARAM__DATA_TYPE__INT8  ? "int8"
            : t == DOPT__PARAM__DATA_TYPE__INT32 ? "int32"
                                                 : "undefined";
 }
@@ -127,7 +130,8 @@ int param_print(const void *bytes, size_t size, FILE *f, struct err *e)
         dopt__param__param__free_unpacked(m, NULL);
         return -1;
     }
-    fprintf(f, "param %s, model %s, config %s, %zu nodes\n", m->strategy, m->model_digest, m->config_digest, m->n_node);
+    fprintf(f, "param %s, model %s, config %s, %zu nodes\n", m->strategy, m->model_digest,
+            m->config_digest, m->n_node);
     for (size_t i = 0; i < m->n_node; i++) {
         const Dopt__Param__Node *n = m->node[i];
 

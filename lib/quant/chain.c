@@ -27,7 +27,8 @@ int chain_find_name(const char *name)
 }
 
 /* The value a convolution's kernel writes: behind the activation merged into it. */
-static const struct value *written(const struct search *s, const struct graph *g, const struct value *v)
+static const struct value *written(const struct search *s, const struct graph *g,
+                                   const struct value *v)
 {
     while (s->points.root[v->id] < 0) {
         const struct node *reader = NULL;
@@ -106,8 +107,12 @@ static void extend(struct graph *g, void *ctx)
 const struct plan_tensor **chain_find(const struct model *m, const struct plan *p, enum chain mode)
 {
     size_t n = (size_t)m->nvalues;
-    struct search s = { .m = m, .p = p, .mode = mode, .of = NEW_ARRAY(const struct plan_tensor *, n),
-                        .chosen = NEW_ARRAY(const struct plan_tensor *, n), .output = NEW_ARRAY(bool, n) };
+    struct search s = { .m = m,
+                        .p = p,
+                        .mode = mode,
+                        .of = NEW_ARRAY(const struct plan_tensor *, n),
+                        .chosen = NEW_ARRAY(const struct plan_tensor *, n),
+                        .output = NEW_ARRAY(bool, n) };
 
     points_find(&s.points, m, false);
     for (size_t i = 0; i < n; i++)

@@ -5,7 +5,8 @@
 #include "quant/correct.h"
 
 /* The input channel that run r of the weight multiplies; `step` more for every element of the run. */
-static int64_t input_channel(const struct node *n, const struct weight_view *v, int64_t r, int64_t *step)
+static int64_t input_channel(const struct node *n, const struct weight_view *v, int64_t r,
+                             int64_t *step)
 {
     const struct shape *s = &n->in[1]->shape;
     int64_t groups = attr_int(n, "group", 1);
@@ -36,7 +37,8 @@ bool correct_shift(const struct node *n, const struct tensor_stats *input, const
     int64_t spatial = 1, groups = attr_int(n, "group", 1), need;
     const int8_t *q = pn->weight;
 
-    for (int i = 2; i < s->rank && (n->op->weight == WEIGHT_CONV || n->op->weight == WEIGHT_CONVT); i++)
+    for (int i = 2; i < s->rank && (n->op->weight == WEIGHT_CONV || n->op->weight == WEIGHT_CONVT);
+         i++)
         spatial *= s->dim[i];
     need = n->op->weight == WEIGHT_CONV    ? s->dim[1] * groups
            : n->op->weight == WEIGHT_CONVT ? s->dim[0]

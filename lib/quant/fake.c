@@ -9,28 +9,36 @@
 struct faker {
     struct model *m;
     const struct plan *p;
-    const struct plan_tensor **carry; /* by value id: quantized where it is computed; NULL entries: not */
-    struct value **through;           /* by value id: the value behind its Q/DQ */
-    int nvalues;                      /* of the model before */
-    struct graph *done;               /* nodes in their new order */
+    const struct plan_tensor *
+        *carry;             /* by value id: quantized where it is computed; NULL entries: not */
+    struct value **through; /* by value id: the value behind its Q/DQ */
+    int nvalues;            /* of the model before */
+    struct graph *done;     /* nodes in their new order */
 };
 
-static struct value *scalar(struct model *m, const char *base, const char *suffix, enum dtype t, const void *bytes)
+static struct value *scalar(struct model *m, const char *base, const char *suffix, enum dtype t,
+                            const void *bytes)
 {
-    return constant_new(m, arena_printf(&m->arena, "%s%s", base, suffix), t, (struct shape){ 0 }, bytes);
+    return constant_new(m, arena_printf(&m->arena, "%s%s", base, suffix), t, (struct shape){ 0 },
+                        bytes);
 }
 
 /* Appends Q and DQ of v to graph `to`; returns the value behind them. */
-static struct value *add_pair(struct faker *f, struct graph *to, struct value *v, const struct plan_tensor *t)
+static struct value *add_pair(struct faker *f, struct graph *to, struct value *v,
+                              const struct plan_tensor *t)
 {
     struct model *m = f->m;
     uint8_t zero = (uint8_t)t->zero_point;
     struct value *scale = scalar(m, v->name, "/scale", DT_F32, &t->scale);
     struct value *z = scalar(m, v->name, "/zero_point", t->is_signed ? DT_I8 : DT_U8, &zero);
-    struct value *q = value_new(m, arena_printf(&m->arena, "%s/quantized", v->name), z->dtype, v->shape);
-    struct value *dq = value_new(m, arena_printf(&m->arena, "%s/dequantized", v->name), DT_F32, v->shape);
-    struct node *quant = node_new(m, &ops[OP_QUANTIZELINEAR], arena_printf(&m->arena, "%s/Q", v->name), 3, 1);
-    struct node *dequant = node_new(m, &ops[OP_DEQUANTIZELINEAR], arena_printf(&m->arena, "%s/DQ", v->name), 3, 1);
+    struct value *q =
+        value_new(m, arena_printf(&m->arena, "%s/quantized", v->name), z->dtype, v->shape);
+    struct value *dq =
+        value_new(m, arena_printf(&m->arena, "%s/dequantized", v->name), DT_F32, v->shape);
+    struct node *quant =
+        node_new(m, &ops[OP_QUANTIZELINEAR], arena_printf(&m->arena, "%s/Q", v->name), 3, 1);
+    struct node *dequant =
+        node_new(m, &ops[OP_DEQUANTIZELINEAR], arena_printf(&m->arena, "%s/DQ", v->name), 3, 1);
 
     memcpy(quant->in, (struct value *[]){ v, scale, z }, 3 * sizeof(struct value *));
     memcpy(dequant->in, (struct value *[]){ q, scale, z }, 3 * sizeof(struct value *));
@@ -60,8 +68,9 @@ static void fake_weights(struct faker *f, struct node *n, const struct plan_node
     bias = mem_alloc(pn->nbias * sizeof *bias);
     for (size_t c = 0; c < pn->nbias; c++)
         bias[c] = (float)pn->bias[c] * (scale * pn->scales[pn->nscales == 1 ? 0 : c]);
-    node_set_in(f->m, n, at, constant_new(f->m, arena_printf(&f->m->arena, "%s/bias", n->name), DT_F32,
-                                          shape_of(1, (int64_t[]){ (int64_t)pn->nbias }), bias));
+    node_set_in(f->m, n, at,
+                constant_new(f->m, arena_printf(&f->m->arena, "%s/bias", n->name), DT_F32,
+                             shape_of(1, (int64_t[]){ (int64_t)pn->nbias }), bias));
     free(bias);
     attr_drop(n, "beta");
 }
@@ -100,14 +109,16 @@ static void fake_graph(struct faker *f, struct graph *g)
     g->capnodes = fresh.capnodes;
 }
 
-int fake_quantize(struct model *m, const struct plan *p, bool inputs_only, enum chain chain, struct err *e)
+int fake_quantize(struct model *m, const struct plan *p, bool inputs_only, enum chain chain,
+                  struct err *e)
 {
     struct faker f = { .m = m, .p = p, .nvalues = m->nvalues };
 
     if (strcmp(m->digest, p->model) != 0)
         return err_set(e, "the plan is of model %s, this is model %s", p->model, m->digest);
     f.through = NEW_ARRAY(struct value *, (size_t)m->nvalues);
-    f.carry = inputs_only ? NEW_ARRAY(const struct plan_tensor *, (size_t)m->nvalues) : chain_find(m, p, chain);
+    f.carry = inputs_only ? NEW_ARRAY(const struct plan_tensor *, (size_t)m->nvalues)
+                          : chain_find(m, p, chain);
     fake_graph(&f, m->graph);
     model_index(m);
     free(f.through);

@@ -70,7 +70,8 @@ static void pack_tensor(const struct plan_tensor *t, Dopt__Plan__Tensor *m)
     m->sqnr = t->sqnr;
 }
 
-static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Plan__Node *m, struct buf *qdata)
+static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Plan__Node *m,
+                      struct buf *qdata)
 {
     dopt__plan__node__init(m);
     m->name = (char *)n->name;
@@ -84,7 +85,8 @@ static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Pla
     m->bias_size = n->nbias * sizeof *n->bias;
     m->bias_offset = n->nbias > 0 ? put_aligned(qdata, n->bias, n->nbias * sizeof *n->bias) : 0;
     m->corrected = n->float_bias != NULL;
-    m->float_bias_offset = m->corrected ? put_aligned(qdata, n->float_bias, n->nbias * sizeof(float)) : 0;
+    m->float_bias_offset =
+        m->corrected ? put_aligned(qdata, n->float_bias, n->nbias * sizeof(float)) : 0;
 }
 
 static void pack_float(const struct plan_float *f, Dopt__Plan__Float *m)
@@ -99,9 +101,11 @@ void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata)
 {
     size_t nt = (size_t)p->ntensors, nn = (size_t)p->nnodes, nf = (size_t)p->nfloats;
     Dopt__Plan__Plan msg = DOPT__PLAN__PLAN__INIT;
-    Dopt__Plan__Tensor *t = NEW_ARRAY(Dopt__Plan__Tensor, nt), **pt = NEW_ARRAY(Dopt__Plan__Tensor *, nt);
+    Dopt__Plan__Tensor *t = NEW_ARRAY(Dopt__Plan__Tensor, nt),
+                       **pt = NEW_ARRAY(Dopt__Plan__Tensor *, nt);
     Dopt__Plan__Node *n = NEW_ARRAY(Dopt__Plan__Node, nn), **pn = NEW_ARRAY(Dopt__Plan__Node *, nn);
-    Dopt__Plan__Float *f = NEW_ARRAY(Dopt__Plan__Float, nf), **pf = NEW_ARRAY(Dopt__Plan__Float *, nf);
+    Dopt__Plan__Float *f = NEW_ARRAY(Dopt__Plan__Float, nf),
+                      **pf = NEW_ARRAY(Dopt__Plan__Float *, nf);
 
     for (size_t i = 0; i < nt; i++) {
         pack_tensor(&p->tensors[i], &t[i]);
@@ -133,15 +137,16 @@ void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata)
     free(pf);
 }
 
-static int unpack_node(struct plan *p, const Dopt__Plan__Node *m, const uint8_t *qdata, size_t qdatasize,
-                       struct err *e)
+static int unpack_node(struct plan *p, const Dopt__Plan__Node *m, const uint8_t *qdata,
+                       size_t qdatasize, struct err *e)
 {
     struct plan_node *n = &p->nodes[p->nnodes++];
     const struct plan_tensor *t = plan_tensor(p, m->tensor);
 
-    if (t == NULL || m->n_weight_scale == 0 || m->n_weight_scale > INT32_MAX || m->weight_offset > qdatasize ||
-        m->weight_size > qdatasize - m->weight_offset || m->bias_offset > qdatasize ||
-        m->bias_size > qdatasize - m->bias_offset || m->float_bias_offset > qdatasize ||
+    if (t == NULL || m->n_weight_scale == 0 || m->n_weight_scale > INT32_MAX ||
+        m->weight_offset > qdatasize || m->weight_size > qdatasize - m->weight_offset ||
+        m->bias_offset > qdatasize || m->bias_size > qdatasize - m->bias_offset ||
+        m->float_bias_offset > qdatasize ||
         (m->corrected && m->bias_size > qdatasize - m->float_bias_offset))
         return err_set(e, "node %s: PLAN and QDATA do not fit", m->name);
     *n = (struct plan_node){ .name = arena_strdup(&p->arena, m->name),
@@ -149,7 +154,8 @@ static int unpack_node(struct plan *p, const Dopt__Plan__Node *m, const uint8_t 
                              .input = arena_strdup(&p->arena, m->input),
                              .tensor = (int)(t - p->tensors),
                              .nscales = (int)m->n_weight_scale,
-                             .scales = arena_copy(&p->arena, m->weight_scale, m->n_weight_scale * sizeof(float)),
+                             .scales = arena_copy(&p->arena, m->weight_scale,
+                                                  m->n_weight_scale * sizeof(float)),
                              .weight = (const int8_t *)qdata + m->weight_offset,
                              .nweights = m->weight_size };
     if (m->bias_size > 0) {
@@ -161,8 +167,8 @@ static int unpack_node(struct plan *p, const Dopt__Plan__Node *m, const uint8_t 
     return 0;
 }
 
-int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *qdata, size_t qdatasize,
-                struct err *e)
+int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *qdata,
+                size_t qdatasize, struct err *e)
 {
     Dopt__Plan__Plan *m = wire_unpack(&dopt__plan__plan__descriptor, plan, plansize, e);
     int rc = -1;
@@ -183,10 +189,17 @@ int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *q
     for (size_t i = 0; i < m->n_tensor; i++) {
         const Dopt__Plan__Tensor *t = m->tensor[i];
 
-        p->tensors[p->ntensors++] = (struct plan_tensor){
-            arena_strdup(&p->arena, t->name), t->scale, t->zero_point, t->is_signed, t->min, t->max, t->low,
-            t->high, arena_strdup(&p->arena, t->how), t->clipped, t->sqnr
-        };
+        p->tensors[p->ntensors++] = (struct plan_tensor){ arena_strdup(&p->arena, t->name),
+                                                          t->scale,
+                                                          t->zero_point,
+                                                          t->is_signed,
+                                                          t->min,
+                                                          t->max,
+                                                          t->low,
+                                                          t->high,
+                                                          arena_strdup(&p->arena, t->how),
+                                                          t->clipped,
+                                                          t->sqnr };
         if (!(t->scale > 0) || t->zero_point < -128 || t->zero_point > 255) {
             err_set(e, "tensor %s: PLAN section is damaged", t->name);
             goto out;
@@ -196,9 +209,10 @@ int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *q
         if (unpack_node(p, m->node[i], qdata, qdatasize, e) < 0)
             goto out;
     for (size_t i = 0; i < m->n_float_node; i++)
-        p->floats[p->nfloats++] = (struct plan_float){ arena_strdup(&p->arena, m->float_node[i]->name),
-                                                       arena_strdup(&p->arena, m->float_node[i]->weight_name),
-                                                       arena_strdup(&p->arena, m->float_node[i]->why) };
+        p->floats[p->nfloats++] =
+            (struct plan_float){ arena_strdup(&p->arena, m->float_node[i]->name),
+                                 arena_strdup(&p->arena, m->float_node[i]->weight_name),
+                                 arena_strdup(&p->arena, m->float_node[i]->why) };
     rc = 0;
 out:
     dopt__plan__plan__free_unpacked(m, NULL);
@@ -226,17 +240,25 @@ void plan_print(const struct plan *p, FILE *f)
     for (int i = 0; i < p->ntensors; i++) {
         const struct plan_tensor *t = &p->tensors[i];
 
-        fprintf(f, "tensor %s: %s scale %.9g zero_point %d, saw %.9g to %.9g, covers %.9g to %.9g (%s, %.4g%% clipped, %.1f dB)\n",
-                t->name, t->is_signed ? "int8" : "uint8", (double)t->scale, t->zero_point, (double)t->min,
-                (double)t->max, (double)t->low, (double)t->high, t->how, 100 * t->clipped, t->sqnr);
+        fprintf(f,
+                "tensor %s: %s scale %.9g zero_point %d, saw %.9g to %.9g, covers %.9g to %.9g "
+                "(%s, %.4g%% clipped, %.1f dB)\n",
+                t->name, t->is_signed ? "int8" : "uint8", (double)t->scale, t->zero_point,
+                (double)t->min, (double)t->max, (double)t->low, (double)t->high, t->how,
+                100 * t->clipped, t->sqnr);
     }
     for (int i = 0; i < p->nnodes; i++) {
         const struct plan_node *n = &p->nodes[i];
 
-        fprintf(f, "node %s: weight %s, input %s as %s, %d weight scales %.9g", n->name, n->weight_name, n->input,
-                p->tensors[n->tensor].name, n->nscales, (double)n->scales[0]);
-        fprintf(f, n->nscales > 1 ? " …%s\n" : "%s\n", n->float_bias != NULL ? ", corrected int32 bias" : n->nbias > 0 ? ", int32 bias" : "");
+        fprintf(f, "node %s: weight %s, input %s as %s, %d weight scales %.9g", n->name,
+                n->weight_name, n->input, p->tensors[n->tensor].name, n->nscales,
+                (double)n->scales[0]);
+        fprintf(f, n->nscales > 1 ? " …%s\n" : "%s\n",
+                n->float_bias != NULL ? ", corrected int32 bias"
+                : n->nbias > 0        ? ", int32 bias"
+                                      : "");
     }
     for (int i = 0; i < p->nfloats; i++)
-        fprintf(f, "float %s: weight %s, %s\n", p->floats[i].name, p->floats[i].weight_name, p->floats[i].why);
+        fprintf(f, "float %s: weight %s, %s\n", p->floats[i].name, p->floats[i].weight_name,
+                p->floats[i].why);
 }

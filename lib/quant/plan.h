@@ -16,10 +16,10 @@ struct plan_tensor {
     const char *name;
     float scale;
     int zero_point;
-    bool is_signed;      /* int8, else uint8 */
-    float min, max;      /* observed */
-    float low, high;     /* what the grid covers */
-    const char *how;     /* "minmax", "mse 0.91", … */
+    bool is_signed;       /* int8, else uint8 */
+    float min, max;       /* observed */
+    float low, high;      /* what the grid covers */
+    const char *how;      /* "minmax", "mse 0.91", … */
     double clipped, sqnr; /* share of values outside the grid; dB on the observed values */
 };
 
@@ -31,9 +31,10 @@ struct plan_node {
     const float *scales;
     const int8_t *weight; /* in the weight's own order */
     size_t nweights;
-    const int32_t *bias;  /* NULL if it has none; one a channel, in units of scale * scales[c] */
+    const int32_t *bias; /* NULL if it has none; one a channel, in units of scale * scales[c] */
     size_t nbias;
-    const float *float_bias; /* the corrected bias itself; nbias elements, NULL where it did not change */
+    const float
+        *float_bias; /* the corrected bias itself; nbias elements, NULL where it did not change */
 };
 
 struct plan_float {
@@ -53,8 +54,8 @@ struct plan {
 void plan_release(struct plan *p);
 void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata);
 /* Borrows qdata for the plan's life. */
-int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *qdata, size_t qdatasize,
-                struct err *e);
+int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *qdata,
+                size_t qdatasize, struct err *e);
 const struct plan_tensor *plan_tensor(const struct plan *p, const char *name);
 const struct plan_node *plan_node(const struct plan *p, const char *name);
 /* The weight as floats on its grid; v as op/op.h sees the node's weight. */

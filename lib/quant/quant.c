@@ -112,10 +112,10 @@ static bool excluded(const struct quantizer *z, const struct node *n)
 static void leave_float(struct quantizer *z, const struct node *n, const char *why)
 {
     GROW(z->p->floats, z->p->nfloats, z->capfloats);
-    z->p->floats[z->p->nfloats++] = (struct plan_float){
-        arena_strdup(&z->p->arena, n->name),
-        arena_strdup(&z->p->arena, n->in[node_weight(n)]->constant->name), why
-    };
+    z->p->floats[z->p->nfloats++] =
+        (struct plan_float){ arena_strdup(&z->p->arena, n->name),
+                             arena_strdup(&z->p->arena, n->in[node_weight(n)]->constant->name),
+                             why };
 }
 
 /* Largest magnitude of each channel (or of all). */
@@ -133,8 +133,8 @@ static void channel_peaks(const float *w, const struct weight_view *v, bool per_
 
 /* s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias beside a weight
  * of zeros inside int32. */
-static void weight_scales(struct quantizer *z, float *scales, int nscales, const float *bias, int64_t channels,
-                          float input_scale)
+static void weight_scales(struct quantizer *z, float *scales, int nscales, const float *bias,
+                          int64_t channels, float input_scale)
 {
     for (int64_t c = 0; c < channels; c++) {
         int64_t k = nscales == 1 ? 0 : c;
@@ -156,7 +156,8 @@ static void weight_scales(struct quantizer *z, float *scales, int nscales, const
 }
 
 /* q = clamp(rint(w / s), -127, 127); |w| / s is at most 127, so the magic number rounds half to even. */
-static void quantize_weight(int8_t *q, const float *w, const struct weight_view *v, const float *scales, int nscales)
+static void quantize_weight(int8_t *q, const float *w, const struct weight_view *v,
+                            const float *scales, int nscales)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23 */
 
@@ -171,10 +172,12 @@ static void quantize_weight(int8_t *q, const float *w, const struct weight_view 
     }
 }
 
-static void quantize_bias(int32_t *q, const float *b, int64_t n, const float *scales, int nscales, float input_scale)
+static void quantize_bias(int32_t *q, const float *b, int64_t n, const float *scales, int nscales,
+                          float input_scale)
 {
     for (int64_t c = 0; c < n; c++) {
-        double r = rint((double)b[c] / ((double)input_scale * (double)scales[nscales == 1 ? 0 : c]));
+        double r =
+            rint((double)b[c] / ((double)input_scale * (double)scales[nscales == 1 ? 0 : c]));
 
         q[c] = (int32_t)(r < -2147483647.0 ? -2147483647.0 : r > 2147483647.0 ? 2147483647.0 : r);
     }
@@ -182,7 +185,8 @@ static void quantize_bias(int32_t *q, const float *b, int64_t n, const float *sc
 
 /* The bias as float32, one a channel (a scalar Gemm C is spread); NULL if there is none. false if it
  * is not constant or has another shape: the node then keeps it as it is. */
-static bool read_bias(const struct quantizer *z, const struct node *n, int64_t channels, float **bias)
+static bool read_bias(const struct quantizer *z, const struct node *n, int64_t channels,
+                      float **bias)
 {
     const struct value *b = node_bias_value(n);
     int64_t count = b == NULL ? 0 : shape_count(&b->shape);
@@ -209,7 +213,8 @@ static void correct_bias(const struct quantizer *z, const struct node *n, const 
     double *shift = mem_alloc((size_t)channels * sizeof *shift);
     int at = node_bias(n);
 
-    if (at >= 0 && (*bias != NULL || at >= n->nin || n->in[at] == NULL) && correct_shift(n, input, weight, pn, shift)) {
+    if (at >= 0 && (*bias != NULL || at >= n->nin || n->in[at] == NULL) &&
+        correct_shift(n, input, weight, pn, shift)) {
         if (*bias == NULL)
             *bias = NEW_ARRAY(float, (size_t)channels);
         for (int64_t c = 0; c < channels; c++)
@@ -230,8 +235,12 @@ static void quantize_node(struct quantizer *z, const struct node *n, int tensor)
     int8_t *q = arena_alloc(&z->p->arena, (size_t)count);
     struct plan_node pn = { .name = arena_strdup(&z->p->arena, n->name),
                             .weight_name = arena_strdup(&z->p->arena, w->constant->name),
-                            .input = arena_strdup(&z->p->arena, n->in[0]->name), .tensor = tensor,
-                            .nscales = nscales, .scales = scales, .weight = q, .nweights = (size_t)count };
+                            .input = arena_strdup(&z->p->arena, n->in[0]->name),
+                            .tensor = tensor,
+                            .nscales = nscales,
+                            .scales = scales,
+                            .weight = q,
+                            .nweights = (size_t)count };
 
     read_bias(z, n, v.channels, &bias);
     plain = mem_alloc((size_t)count * sizeof *plain);
@@ -303,11 +312,14 @@ static void offer_names(struct graph *g, void *ctx)
 static int check_excludes(const struct quantizer *z)
 {
     for (int i = 0; i < z->q->nexclude; i++) {
-        struct known_names k = { .wanted = z->q->exclude[i], .suggest = { .wanted = z->q->exclude[i] } };
+        struct known_names k = { .wanted = z->q->exclude[i],
+                                 .suggest = { .wanted = z->q->exclude[i] } };
 
         graph_each(z->m->graph, offer_names, &k);
         if (!k.found)
-            return err_set(z->e, "exclude_op '%s' names no weight and no node of the model%s (dopt-show --names lists all)",
+            return err_set(z->e,
+                           "exclude_op '%s' names no weight and no node of the model%s (dopt-show "
+                           "--names lists all)",
                            k.wanted, suggest_text(&k.suggest));
         if (!k.quantizable)
             warn("exclude_op '%s' is a node that is float anyway", k.wanted);
@@ -355,15 +367,16 @@ static void describe(struct quantizer *z)
     buf_release(&b);
 }
 
-int quantize(struct plan *p, const struct model *m, const struct observed *o, const struct quant_options *q,
-             struct err *e)
+int quantize(struct plan *p, const struct model *m, const struct observed *o,
+             const struct quant_options *q, struct err *e)
 {
     struct quantizer z = { .p = p, .m = m, .o = o, .q = q, .e = e };
     int rc = -1;
 
     *p = (struct plan){ 0 };
     if (strcmp(m->digest, o->model) != 0)
-        return err_set(e, "the observations are of model %s, this is model %s", o->model, m->digest);
+        return err_set(e, "the observations are of model %s, this is model %s", o->model,
+                       m->digest);
     if (observed_steps_done(o) == 0)
         return err_set(e, "the observations are of no samples");
     if (observed_steps_done(o) < o->steps)
@@ -378,7 +391,8 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o, co
         goto out;
     graph_each(m->graph, plan_graph, &z);
     if (z.raised > 0)
-        warn("%d channels have a bias that is huge beside their weights: their weight scale was raised so that it fits int32",
+        warn("%d channels have a bias that is huge beside their weights: their weight scale was "
+             "raised so that it fits int32",
              z.raised);
     if (p->nnodes == 0 && p->nfloats == 0)
         warn("the model has no operator that can be quantized");

@@ -99,8 +99,7 @@ static inline double nearest(double x)
 }
 
 /* Sum over all values of |x - grid(x)|^2, or to the power of 1.5. */
-CLONES static double
-noise_of(const struct points *s, const struct grid *g, bool lp)
+CLONES static double noise_of(const struct points *s, const struct grid *g, bool lp)
 {
     double sum = 0, inverse = 1 / (double)g->scale, scale = (double)g->scale;
     double low = g->qmin - g->zero_point, high = g->qmax - g->zero_point;
@@ -155,8 +154,8 @@ static struct grid by_percentile(const struct points *s)
 }
 
 /* Scans one end over a span of ratios of its observed value; *best holds the least noise so far. */
-static void scan_end(const struct points *s, double *low, double *high, bool scan_high, double from, double to,
-                     int steps, double *best)
+static void scan_end(const struct points *s, double *low, double *high, bool scan_high, double from,
+                     double to, int steps, double *best)
 {
     double end = scan_high ? s->max : s->min, keep = scan_high ? *high : *low;
 
@@ -191,7 +190,8 @@ static struct grid by_search(const struct points *s)
             if (round == 0)
                 scan_end(s, &low, &high, end, 0.02, 1, 49, &best);
             ratio = (end ? high : low) / value;
-            scan_end(s, &low, &high, end, ratio - fine, ratio + fine > 1 ? 1 : ratio + fine, 24, &best);
+            scan_end(s, &low, &high, end, ratio - fine, ratio + fine > 1 ? 1 : ratio + fine, 24,
+                     &best);
         }
         if (round > 0 && best >= before * (1 - 1e-6))
             break;
@@ -226,7 +226,8 @@ static double divergence(const double *bins, int n, double tail, double inside, 
     double kl = 0, total = inside + tail;
 
     for (int g = 0; g < levels; g++) {
-        int from = (int)((int64_t)g * n / levels), to = (int)((int64_t)(g + 1) * n / levels), occupied = 0;
+        int from = (int)((int64_t)g * n / levels), to = (int)((int64_t)(g + 1) * n / levels),
+            occupied = 0;
         double mass = 0;
 
         for (int i = from; i < to; i++) {
@@ -246,7 +247,8 @@ static double divergence(const double *bins, int n, double tail, double inside, 
 
 static struct grid by_entropy(const struct points *s)
 {
-    double bins[KL_BINS], width = magnitudes(s, bins), inside = 0, total = 0, best = INFINITY, t = 0;
+    double bins[KL_BINS], width = magnitudes(s, bins), inside = 0, total = 0, best = INFINITY,
+                          t = 0;
     int levels = s->min < 0 && s->max > 0 ? 128 : 256;
 
     bins[0] = bins[1]; /* exact zeros of ReLU would drown everything else */
@@ -284,8 +286,8 @@ static struct grid choose(const struct points *s)
     }
 }
 
-struct grid range_choose(const struct tensor_stats *t, const struct range_options *o, double *signal,
-                         double *noise, double *clipped)
+struct grid range_choose(const struct tensor_stats *t, const struct range_options *o,
+                         double *signal, double *noise, double *clipped)
 {
     struct points s = { .min = (double)t->min, .max = (double)t->max, .o = o };
     struct hist_point *p = hist_points(&t->hist, &s.n);
@@ -296,7 +298,8 @@ struct grid range_choose(const struct tensor_stats *t, const struct range_option
     g = choose(&s);
     for (size_t i = 0; i < s.n; i++) {
         sum += (double)p[i].count * p[i].mean * p[i].mean;
-        if (p[i].mean < (double)g.low - (double)g.scale / 2 || p[i].mean > (double)g.high + (double)g.scale / 2)
+        if (p[i].mean < (double)g.low - (double)g.scale / 2 ||
+            p[i].mean > (double)g.high + (double)g.scale / 2)
             outside += (double)p[i].count;
     }
     if (signal != NULL)

@@ -33,7 +33,7 @@ struct range_options {
 };
 /* Chooses the grid for what t saw. Sums of squares go to *signal and *noise, the share of values
  * outside the grid to *clipped (each may be NULL). */
-struct grid range_choose(const struct tensor_stats *t, const struct range_options *o, double *signal,
-                         double *noise, double *clipped);
+struct grid range_choose(const struct tensor_stats *t, const struct range_options *o,
+                         double *signal, double *noise, double *clipped);
 
 #endif

@@ -29,7 +29,8 @@ static bool is_output(const struct graph *g, const struct value *v)
 }
 
 /* The one node of graph g that reads v as a plain input, or NULL if v must be kept as itself. */
-static const struct node *only_reader(const struct compile *c, const struct graph *g, int from, const struct value *v)
+static const struct node *only_reader(const struct compile *c, const struct graph *g, int from,
+                                      const struct value *v)
 {
     if (c->uses[v->id] != 1 || is_output(g, v) || (c->g->keep != NULL && c->g->keep[v->id]))
         return NULL;
@@ -177,7 +178,8 @@ static void schedule_graph(struct graph *graph, void *ctx)
 /* Weights lie in a linked model file at any address; kernels read elements in place. */
 static bool misaligned(const struct tensor *t)
 {
-    return t->data != NULL && dtype_size(t->dtype) > 0 && (uintptr_t)t->data % dtype_size(t->dtype) != 0;
+    return t->data != NULL && dtype_size(t->dtype) > 0 &&
+           (uintptr_t)t->data % dtype_size(t->dtype) != 0;
 }
 
 /* Constants as the kernels read them: float16 weights of float32 values are widened here, folded
@@ -210,7 +212,8 @@ static void constants_load(struct engine *g)
                 if (misaligned(t)) {
                     t->data = arena_copy(&g->arena, t->data, tensor_size(t));
                 } else if (t->data == NULL) {
-                    t->data = arena_alloc(&g->arena, (size_t)shape_count(&t->shape) * sizeof(float));
+                    t->data =
+                        arena_alloc(&g->arena, (size_t)shape_count(&t->shape) * sizeof(float));
                     constant_f32(m, n->in[k], t->data);
                 }
             }

@@ -53,7 +53,8 @@ void worker_free(struct worker *w);
 typedef int worker_seen(void *ctx, const struct value *v, const struct tensor *t, struct err *e);
 
 /* Runs the model once. in[i] is graph input i, row-major, borrowed for the call. */
-int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx, struct err *e);
+int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
+               struct err *e);
 /* Graph output i of the last run, row-major; valid until the next run. */
 const struct tensor *worker_output(struct worker *w, int i);
 

@@ -74,7 +74,9 @@ int job_cores(void)
 
 int job_run(const struct job *j, struct err *e)
 {
-    struct crew crew = { .job = j, .lock = PTHREAD_MUTEX_INITIALIZER, .next = j->first, .failed = LONG_MAX };
+    struct crew crew = {
+        .job = j, .lock = PTHREAD_MUTEX_INITIALIZER, .next = j->first, .failed = LONG_MAX
+    };
     int n = j->workers < 1 ? 1 : j->workers, started = 1;
     struct hand *hands = NEW_ARRAY(struct hand, (size_t)n);
 

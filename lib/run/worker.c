@@ -214,10 +214,22 @@ static int run_step(struct worker *w, const struct step *s, struct err *e)
     }
     for (int i = 0; i < n->nout; i++)
         pout[i] = s->out[i] == NULL ? NULL : &out[i];
-    f.call = (struct call){ .model = w->g->model, .node = n, .nin = nin, .nout = n->nout, .in = pin,
-                            .out = pout, .last = last, .npost = s->npost, .post = s->post,
-                            .residual = pin[nin], .state = &st->p, .state_free = &st->free,
-                            .packs = w->g->packs, .ops = &run_ops, .ctx = &f, .err = e };
+    f.call = (struct call){ .model = w->g->model,
+                            .node = n,
+                            .nin = nin,
+                            .nout = n->nout,
+                            .in = pin,
+                            .out = pout,
+                            .last = last,
+                            .npost = s->npost,
+                            .post = s->post,
+                            .residual = pin[nin],
+                            .state = &st->p,
+                            .state_free = &st->free,
+                            .packs = w->g->packs,
+                            .ops = &run_ops,
+                            .ctx = &f,
+                            .err = e };
     arrange(&f, n->op->layout);
     rc = n->op->run(&f.call);
     for (int i = 0; i <= nin; i++)
@@ -303,7 +315,8 @@ static void collect(struct worker *w, int i)
     layout_from_cl(out->data, t->data, &t->shape, dtype_size(t->dtype));
 }
 
-int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx, struct err *e)
+int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
+               struct err *e)
 {
     const struct graph *graph = w->g->model->graph;
 

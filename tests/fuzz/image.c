@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (rc < 0)
             continue;
         fuzz_touch(im.data, (size_t)im.width * (size_t)im.height * (size_t)channels);
-        for (enum image_fit fit = FIT_STRETCH; fit <= FIT_LETTERBOX && im.width * im.height < 1 << 16; fit++) {
+        for (enum image_fit fit = FIT_STRETCH;
+             fit <= FIT_LETTERBOX && im.width * im.height < 1 << 16; fit++) {
             image_resize(&small, &im, 7, 5, fit);
             image_release(&small);
         }
