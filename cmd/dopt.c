@@ -30,9 +30,28 @@ static const char usage[] =
     "            [--work DIR] [-v]\n"
     "       dopt -h | -V\n";
 
-enum { O_FRAMEWORK = 256, O_MODEL, O_WEIGHT, O_CAL_CONF, O_OUTPUT, O_INPUT_FORMAT, O_INPUT_SHAPE, O_OUT_NODES,
-       O_COMPRESS_CONF, O_DEVICE_IDX, O_AS, O_METHOD, O_EXCLUDE, O_SHARDS, O_JOBS, O_FIT, O_NO_RESIZE, O_ALL,
-       O_WORK, O_TO };
+enum {
+    O_FRAMEWORK = 256,
+    O_MODEL,
+    O_WEIGHT,
+    O_CAL_CONF,
+    O_OUTPUT,
+    O_INPUT_FORMAT,
+    O_INPUT_SHAPE,
+    O_OUT_NODES,
+    O_COMPRESS_CONF,
+    O_DEVICE_IDX,
+    O_AS,
+    O_METHOD,
+    O_EXCLUDE,
+    O_SHARDS,
+    O_JOBS,
+    O_FIT,
+    O_NO_RESIZE,
+    O_ALL,
+    O_WORK,
+    O_TO
+};
 
 static const struct option options[] = {
     { "mode", required_argument, NULL, 'm' },
@@ -62,7 +81,8 @@ static const struct option options[] = {
 };
 
 struct args {
-    const char *mode, *framework, *model, *weight, *cal_conf, *output, *input_format, *input_shape, *out_nodes;
+    const char *mode, *framework, *model, *weight, *cal_conf, *output, *input_format, *input_shape,
+        *out_nodes;
     const char *param, *as, *method, *exclude, *fit, *work;
     long shards, jobs;
     bool no_resize, all, verbose;
@@ -159,7 +179,8 @@ static void read_option(struct args *a, int o)
 
 static void read_args(struct args *a, int argc, char **argv)
 {
-    static const char *const required[] = { "--mode", "--framework", "--model", "--cal_conf", "--output" };
+    static const char *const required[] = { "--mode", "--framework", "--model", "--cal_conf",
+                                            "--output" };
     const char *given[5];
     int o;
 
@@ -168,7 +189,8 @@ static void read_args(struct args *a, int argc, char **argv)
         read_option(a, o);
     if (optind < argc)
         cli_usage("unexpected argument '%s'", argv[optind]);
-    memcpy(given, (const char *[]){ a->mode, a->framework, a->model, a->cal_conf, a->output }, sizeof given);
+    memcpy(given, (const char *[]){ a->mode, a->framework, a->model, a->cal_conf, a->output },
+           sizeof given);
     for (int i = 0; i < 5; i++)
         if (given[i] == NULL)
             cli_usage("%s is required", required[i]);
@@ -285,7 +307,8 @@ static char *tool_dir(struct err *e)
 
 static char *find_pipeline(const char *bin, struct err *e)
 {
-    static const char *const places[] = { "../share/dopt/pipeline.mk", "../../pipeline.mk", "../../../pipeline.mk" };
+    static const char *const places[] = { "../share/dopt/pipeline.mk", "../../pipeline.mk",
+                                          "../../../pipeline.mk" };
 
     for (int i = 0; i < 3; i++) {
         char *path = mem_printf("%s/%s", bin, places[i]);
@@ -294,7 +317,9 @@ static char *find_pipeline(const char *bin, struct err *e)
             return path;
         free(path);
     }
-    err_set(e, "pipeline.mk is neither in %s/../share/dopt nor beside the build: install dopt again", bin);
+    err_set(e,
+            "pipeline.mk is neither in %s/../share/dopt nor beside the build: install dopt again",
+            bin);
     cli_die(e);
 }
 
@@ -360,7 +385,8 @@ static int run_make(struct command *c, const char *log, struct err *e)
         cli_die(e);
     }
     if (pid == 0) {
-        static const char *const foreign[] = { "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "MAKELEVEL" };
+        static const char *const foreign[] = { "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS",
+                                               "MAKELEVEL" };
 
         for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
             unsetenv(foreign[i]);
@@ -392,15 +418,18 @@ static int explain(const char *work, const char *log, int status)
     int code = ERR_INPUT;
 
     if (f != NULL && fscanf(f, "%31s %d", stage, &code) == 2) {
-        fprintf(stderr, "dopt: stage %s failed (exit status %d); intermediate files are kept in %s (remove it to start anew)\n", stage, code,
-                work);
+        fprintf(stderr,
+                "dopt: stage %s failed (exit status %d); intermediate files are kept in %s (remove "
+                "it to start anew)\n",
+                stage, code, work);
     } else {
         FILE *g = fopen(log, "r");
 
         while (g != NULL && fgets(line, sizeof line, g) != NULL)
             memcpy(last, line, sizeof last);
         last[strcspn(last, "\n")] = '\0';
-        fprintf(stderr, "dopt: make failed (exit status %d)%s%s\n", status, last[0] ? ": " : "", last);
+        fprintf(stderr, "dopt: make failed (exit status %d)%s%s\n", status, last[0] ? ": " : "",
+                last);
         if (g != NULL)
             fclose(g);
     }
@@ -410,8 +439,8 @@ static int explain(const char *work, const char *log, int status)
     return code >= 1 && code <= 3 ? code : ERR_INPUT;
 }
 
-static void make_words(struct command *c, const struct args *a, struct links *l, const char *bin, const char *work,
-                       struct err *e)
+static void make_words(struct command *c, const struct args *a, struct links *l, const char *bin,
+                       const char *work, struct err *e)
 {
     struct buf observe = { 0 };
 

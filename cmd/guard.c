@@ -28,7 +28,8 @@ static bool same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-void guard_distinct(const char *option, const char *output, const char *input_option, const char *input)
+void guard_distinct(const char *option, const char *output, const char *input_option,
+                    const char *input)
 {
     struct err e;
     struct stat st;
@@ -42,7 +43,8 @@ void guard_distinct(const char *option, const char *output, const char *input_op
     if (output[0] == '\0')
         err_set(&e, "%s: the name is empty", option);
     else if (same(output, input))
-        err_set(&e, "%s %s: is the same file as %s: it would be lost, name another", option, output, input_option);
+        err_set(&e, "%s %s: is the same file as %s: it would be lost, name another", option, output,
+                input_option);
     else
         return;
     e.status = ERR_USAGE;
@@ -107,7 +109,8 @@ void guard_lock(const char *work)
         cli_die(&e);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        err_set(&e, "%s: another dopt works in it: wait for it, or name another folder with --work", work);
+        err_set(&e, "%s: another dopt works in it: wait for it, or name another folder with --work",
+                work);
         cli_die(&e);
     }
     if (glob(pattern, 0, NULL, &left) == 0) {
@@ -133,7 +136,8 @@ void guard_pair(const char *work, const char *output, const char *param)
     XXH128_canonical_t c;
     struct err e;
 
-    if (is_file(output) && is_file(param) && blob_open(&o, output, &e) == 0 && blob_open(&p, param, &e) == 0) {
+    if (is_file(output) && is_file(param) && blob_open(&o, output, &e) == 0 &&
+        blob_open(&p, param, &e) == 0) {
         XXH128_canonicalFromHash(&c, XXH3_128bits(o.data, o.size));
         for (int i = 0; i < 16; i++)
             snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);

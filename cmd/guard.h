@@ -5,7 +5,8 @@
 #define CMD_GUARD_H
 
 /* Dies where `output` (what option names it) is a folder or the same file as `input`. NULL: not given. */
-void guard_distinct(const char *option, const char *output, const char *input_option, const char *input);
+void guard_distinct(const char *option, const char *output, const char *input_option,
+                    const char *input);
 /* The same for everything that the configuration feeds: n outputs as {option, path}, and the work folder
  * (NULL: the default), which are not to lie among its images either. */
 void guard_calibration(const char *config, const char *const outputs[][2], int n, const char *work);

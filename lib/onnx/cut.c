@@ -11,8 +11,9 @@ static const char *source_name(const struct edit *d, const struct value *v)
 
     for (int i = 0; n != NULL && d->ordinal[n->id] >= 0 && i < n->nout; i++)
         if (n->out[i] == v) {
-            const struct source_node *s = &d->nodes[n->nabsorbed > 0 && i == 0 ? n->absorbed[n->nabsorbed - 1]
-                                                                              : d->ordinal[n->id]];
+            const struct source_node *s =
+                &d->nodes[n->nabsorbed > 0 && i == 0 ? n->absorbed[n->nabsorbed - 1]
+                                                     : d->ordinal[n->id]];
 
             return s->proto->output[i];
         }

@@ -45,8 +45,9 @@ static void absorb(struct emitter *x, const struct node *n)
     s->proto->output[0] = d->nodes[n->absorbed[n->nabsorbed - 1]].proto->output[0];
     if (b != NULL)
         edit_set_input(d, s->proto, node_bias(n),
-                       edit_constant(d, edit_name(d, b->constant->name, ""), b->constant->stored, b->shape.rank,
-                                     b->shape.dim, (struct fresh){ .kind = FRESH_F32, .value = b }));
+                       edit_constant(d, edit_name(d, b->constant->name, ""), b->constant->stored,
+                                     b->shape.rank, b->shape.dim,
+                                     (struct fresh){ .kind = FRESH_F32, .value = b }));
 }
 
 /* Float weights on their int8 grid: in place where the initializer is this node's alone. */
@@ -61,8 +62,9 @@ static void grid_weight(struct edit *d, const struct node *n, const struct plan_
         memcmp(own->dims, w->shape.dim, own->n_dims * sizeof *own->dims) == 0)
         edit_refer(d, own, data);
     else
-        edit_set_input(d, s->proto, 1, edit_constant(d, edit_name(d, pn->weight_name, "_grid"), w->constant->stored,
-                                                     w->shape.rank, w->shape.dim, data));
+        edit_set_input(d, s->proto, 1,
+                       edit_constant(d, edit_name(d, pn->weight_name, "_grid"), w->constant->stored,
+                                     w->shape.rank, w->shape.dim, data));
 }
 
 /* A corrected bias takes the place of the node's own. MatMul has none: its row is left as it is. */
@@ -76,7 +78,8 @@ static void grid_bias(struct edit *d, const struct node *n, const struct plan_no
     if (pn->float_bias == NULL || strcmp(s->proto->op_type, "MatMul") == 0)
         return;
     edit_set_input(d, s->proto, node_bias(n),
-                   edit_constant(d, edit_name(d, base, b != NULL ? "_corrected" : ""), n->in[1]->constant->stored, 1, &count,
+                   edit_constant(d, edit_name(d, base, b != NULL ? "_corrected" : ""),
+                                 n->in[1]->constant->stored, 1, &count,
                                  (struct fresh){ .kind = FRESH_FLOATS, .bytes = pn->float_bias }));
     for (size_t i = 0; i < s->proto->n_attribute; i++) /* beta is in the bias now */
         if (strcmp(s->proto->attribute[i]->name, "beta") == 0)
@@ -164,15 +167,16 @@ static int datum_put(void *ctx, int64_t datum, struct out *o, struct err *e)
     return 0;
 }
 
-static int fill(const struct edit *d, const uint8_t *bytes, size_t size, struct out *o, const char *path, struct err *e)
+static int fill(const struct edit *d, const uint8_t *bytes, size_t size, struct out *o,
+                const char *path, struct err *e)
 {
     struct fill f = { .size = datum_size, .put = datum_put, .ctx = (void *)d, .path = path };
 
     return onnx_fill(o, bytes, size, &f, e);
 }
 
-int onnx_emit(const struct model *m, const struct plan *p, const struct emit_options *options, struct out *o,
-              const char *path, struct err *e)
+int onnx_emit(const struct model *m, const struct plan *p, const struct emit_options *options,
+              struct out *o, const char *path, struct err *e)
 {
     struct edit d = { .m = m };
     struct emitter x = { &d, m, p, options, false, false };
