@@ -22,6 +22,7 @@ RUN          ?=
 WORK         ?= $(OUTPUT).work
 IMPORT_FLAGS  ?=
 OBSERVE_FLAGS ?=
+SAMPLE_FLAGS  ?=
 QUANT_FLAGS   ?=
 EMIT_FLAGS    ?=
 # Where the tools are: beside this file in a build, in ../../bin of an installation, else in PATH.
@@ -52,7 +53,7 @@ $(WORK)/import.stamp: FORCE
 	@$(call stamp,$(call which,$(MODEL) $(WEIGHT)); \
 	    echo $(call quote,$(FRAMEWORK) $(INPUT_SHAPE) $(OUT_NODES) $(IMPORT_FLAGS)))
 $(WORK)/calibration.stamp: FORCE
-	@$(call stamp,echo $(call quote,$(INPUT_FORMAT) $(OBSERVE_FLAGS)); $(BIN)dopt-show --part calibration $(CAL_CONF))
+	@$(call stamp,echo $(call quote,$(INPUT_FORMAT) $(SAMPLE_FLAGS) $(OBSERVE_FLAGS)); $(BIN)dopt-show --part calibration $(CAL_CONF))
 $(WORK)/quant.stamp: FORCE
 	@$(call stamp,echo $(call quote,$(METHOD) $(EXCLUDE) $(QUANT_FLAGS)); $(BIN)dopt-show --part quantization $(CAL_CONF))
 $(WORK)/emit.stamp: FORCE
@@ -64,7 +65,7 @@ $(WORK)/model.dopt: $(MODEL) $(WEIGHT) $(WORK)/import.stamp
 
 $(shards): $(WORK)/shard-%-of-$(SHARDS).dopt: $(WORK)/model.dopt $(WORK)/calibration.stamp
 	@$(call stage,observe,$(RUN) $(BIN)dopt-observe -c $(CAL_CONF) $(call opt,--input_format,$(INPUT_FORMAT)) \
-	    --shard $*/$(SHARDS) $(call opt,-j,$(THREADS)) $(OBSERVE_FLAGS) -d -o $@ $<)
+	    --shard $*/$(SHARDS) $(call opt,-j,$(THREADS)) $(SAMPLE_FLAGS) $(OBSERVE_FLAGS) -d -o $@ $<)
 
 $(WORK)/observed.dopt: $(shards)
 	@$(call stage,merge,$(BIN)dopt-merge -o $@ $(shards))
@@ -80,7 +81,7 @@ $(OUTPUT) $(PARAM) &: $(WORK)/plan.dopt $(WORK)/emit.stamp
 compare: $(WORK)/compare.txt
 $(WORK)/compare.txt: $(WORK)/plan.dopt
 	@$(call stage,compare,$(BIN)dopt-run --compare --limit 4 -c $(CAL_CONF) $(call opt,--input_format,$(INPUT_FORMAT)) \
-	    -o $@ $(WORK)/model.dopt $(WORK)/plan.dopt)
+	    $(SAMPLE_FLAGS) -o $@ $(WORK)/model.dopt $(WORK)/plan.dopt)
 
 FORCE:
 .PHONY: all compare FORCE

@@ -155,8 +155,6 @@ static void observe(struct dopt_file *f, struct run *r, const struct model *m,
             save(f, seen, o, part, false);
         block = next_block(block, now() - start, o->jobs);
     } while (job.end < end);
-    if (part != NULL)
-        unlink(part);
     free(part);
     engine_free(g);
 }
@@ -201,6 +199,8 @@ static void read_options(struct options *o, int argc, char **argv)
             break;
         case 'j':
             o->jobs = cli_number("-j", optarg, 1);
+            if (o->jobs > 1024)
+                cli_usage("-j: at most 1024");
             break;
         case 'd':
             o->detached = true;
@@ -242,6 +242,8 @@ int main(int argc, char **argv)
                       .nin = m.graph->nin };
     observe(&f, &r, &m, &p, &seen, first, end, &o);
     save(&f, &seen, &o, o.output, true);
+    if (part_path(&o) != NULL)
+        unlink(part_path(&o)); /* only now that the whole is written */
     collector_free(r.collector);
     observed_release(&seen);
     points_release(&p);

@@ -468,9 +468,9 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     c->words[c->n++] = mem_printf("SHARDS=%ld", a->shards);
     if (a->fit != NULL)
         buf_printf(&observe, "--fit %s ", a->fit);
-    buf_str(&observe, a->no_resize ? "--no-resize " : "");
-    buf_str(&observe, a->all ? "--all" : "");
-    word(c, "OBSERVE_FLAGS=", (const char *)observe.data);
+    buf_str(&observe, a->no_resize ? "--no-resize" : "");
+    word(c, "SAMPLE_FLAGS=", (const char *)observe.data);
+    word(c, "OBSERVE_FLAGS=", a->all ? "--all" : NULL);
     word(c, "IMPORT_FLAGS=", NULL);
     word(c, "QUANT_FLAGS=", NULL);
     word(c, "EMIT_FLAGS=", NULL);

@@ -38,19 +38,21 @@ bool samples_option(struct samples_options *o, int letter, const char *arg)
 static bool graph_takes_batch(struct model *m, int64_t n, int64_t r)
 {
     struct graph *g = m->graph;
+    bool *changed = NEW_ARRAY(bool, (size_t)g->nin);
     struct issues issues = { 0 };
     struct err ignored;
     bool takes = true;
 
     for (int i = 0; i < g->nin; i++)
         if (g->in[i]->shape.rank > 0 && g->in[i]->shape.dim[0] == n)
-            g->in[i]->shape.dim[0] = r;
+            g->in[i]->shape.dim[0] = r, changed[i] = true;
     takes = infer_model(m, &issues, &ignored) == 0;
     for (int i = 0; i < g->nout && takes; i++)
         takes = g->out[i]->shape.rank > 0 && g->out[i]->shape.dim[0] == r;
     for (int i = 0; i < g->nin; i++)
-        if (g->in[i]->shape.rank > 0 && g->in[i]->shape.dim[0] == r)
+        if (changed[i])
             g->in[i]->shape.dim[0] = n;
+    free(changed);
     takes &= infer_model(m, &issues, &ignored) == 0;
     return issues_report(&issues, &ignored) == 0 && takes;
 }

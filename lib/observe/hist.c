@@ -10,7 +10,7 @@
 #include "base/cursor.h"
 #include "observe/hist.h"
 
-enum { TURNS = 4, DRAIN_AT = 1 << 24 };
+enum { TURNS = 4, DRAIN_AT = (1 << 24) - 1 };
 
 struct hist_live {
     size_t filled;         /* values since the last drain */

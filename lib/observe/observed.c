@@ -10,7 +10,7 @@
 
 fixed fixed_of(double v)
 {
-    double most = ldexp(1, 78);
+    double most = ldexp(1, 60);
 
     v = v > most ? most : v < -most ? -most : v;
     return (fixed)rint(ldexp(v, 48));

@@ -13,7 +13,7 @@
 #include "observe/hist.h"
 
 typedef __int128 fixed;   /* a sum in units of 2^-48 */
-fixed fixed_of(double v); /* rounded to the unit; saturates at +-2^78 */
+fixed fixed_of(double v); /* rounded to the unit; saturates at +-2^60 */
 double fixed_value(fixed v);
 
 /* Per channel of a quantizable operator's input. */

@@ -185,7 +185,7 @@ int onnx_emit(const struct model *m, const struct plan *p, const struct emit_opt
     size_t size;
     int rc = -1;
 
-    if (open_edit(&x, e) < 0)
+    if ((p != NULL && plan_fits(p, m, e) < 0) || open_edit(&x, e) < 0)
         goto out;
     if (options->as == EMIT_FLOAT && !x.from_ir && !x.cut) { /* byte for byte what came */
         rc = fill(&d, m->source, m->sourcesize, o, path, e);

@@ -116,6 +116,8 @@ int fake_quantize(struct model *m, const struct plan *p, bool inputs_only, enum 
 
     if (strcmp(m->digest, p->model) != 0)
         return err_set(e, "the plan is of model %s, this is model %s", p->model, m->digest);
+    if (plan_fits(p, m, e) < 0)
+        return -1;
     f.through = NEW_ARRAY(struct value *, (size_t)m->nvalues);
     f.carry = inputs_only ? NEW_ARRAY(const struct plan_tensor *, (size_t)m->nvalues)
                           : chain_find(m, p, chain);

@@ -233,6 +233,45 @@ void plan_weight_grid(const struct plan_node *n, const struct weight_view *v, fl
     }
 }
 
+struct fit {
+    const struct plan *p;
+    struct err *e;
+    int seen;
+    bool bad;
+};
+
+static void fit_graph(struct graph *g, void *ctx)
+{
+    struct fit *f = ctx;
+
+    for (int i = 0; i < g->nnodes && !f->bad; i++) {
+        const struct node *n = g->nodes[i];
+        const struct plan_node *pn = node_weight(n) < 0 ? NULL : plan_node(f->p, n->name);
+        struct weight_view v;
+
+        if (pn == NULL)
+            continue;
+        v = node_weight_view(n);
+        f->seen++;
+        if ((int64_t)pn->nweights != shape_count(&n->in[1]->shape) ||
+            (pn->nscales != 1 && pn->nscales != v.channels) ||
+            (pn->nbias != 0 && ((int64_t)pn->nbias != v.channels || node_bias(n) < 0))) {
+            err_set(f->e, "node %s: the plan does not fit it: PLAN is damaged", n->name);
+            f->bad = true;
+        }
+    }
+}
+
+int plan_fits(const struct plan *p, const struct model *m, struct err *e)
+{
+    struct fit f = { .p = p, .e = e };
+
+    graph_each(m->graph, fit_graph, &f);
+    if (!f.bad && f.seen != p->nnodes)
+        return err_set(e, "the plan names nodes that the model has not: PLAN is damaged");
+    return f.bad ? -1 : 0;
+}
+
 void plan_print(const struct plan *p, FILE *f)
 {
     fprintf(f, "plan model %s, config %s\n", p->model, p->config);

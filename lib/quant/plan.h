@@ -61,6 +61,9 @@ const struct plan_node *plan_node(const struct plan *p, const char *name);
 /* The weight as floats on its grid; v as op/op.h sees the node's weight. */
 struct weight_view;
 void plan_weight_grid(const struct plan_node *n, const struct weight_view *v, float *out);
+/* Every planned node is in the model, with as many weights, scales and biases as it needs. */
+struct model;
+int plan_fits(const struct plan *p, const struct model *m, struct err *e);
 void plan_print(const struct plan *p, FILE *f);
 
 #endif
