@@ -223,6 +223,7 @@ int main(int argc, char **argv)
     struct options o;
     struct model m;
     struct run r;
+    char *part;
     long first, end;
 
     cli_init("dopt-observe", usage);
@@ -242,8 +243,10 @@ int main(int argc, char **argv)
                       .nin = m.graph->nin };
     observe(&f, &r, &m, &p, &seen, first, end, &o);
     save(&f, &seen, &o, o.output, true);
-    if (part_path(&o) != NULL)
-        unlink(part_path(&o)); /* only now that the whole is written */
+    part = part_path(&o);
+    if (part != NULL)
+        unlink(part); /* only now that the whole is written */
+    free(part);
     collector_free(r.collector);
     observed_release(&seen);
     points_release(&p);
