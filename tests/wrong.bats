@@ -298,6 +298,7 @@ for v, n in ((np.nan, 'nan'), (np.inf, 'inf')):
     cp -r "$DIGITS/calib" .
     fails_driver quant "exclude_op 'nothing' names no weight" --exclude nothing
     mkdir dir
-    fails 1 'dir: is a directory, name a file to write' dopt -m 0 --framework 5 --model "$DIGITS/digits.onnx" \
+    run -1 --separate-stderr dopt -m 0 --framework 5 --model "$DIGITS/digits.onnx" \
         --cal_conf config.prototxt --output out.onnx --compress_conf dir
+    [ "$stderr" = 'dopt: --compress_conf dir: is a directory, name a file to write' ]
 }
