@@ -99,7 +99,7 @@ static void row_tap(bool max, float *restrict y, int64_t ystep, const float *res
     for (int64_t k = 0; k < n && max; k++) {
         float v = x[k * xstep], *best = y + k * ystep;
 
-        *best = (v > *best) | (v != v) ? v : *best; /* without a branch */
+        *best = ((v > *best) | (v != v)) ? v : *best; /* without a branch */
     }
     for (int64_t k = 0; k < n && !max; k++)
         y[k * ystep] += x[k * xstep];
