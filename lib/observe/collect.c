@@ -8,8 +8,8 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
-#include "base/clones.h"
 #include "observe/collect.h"
+#include "observe/scan.h"
 
 struct part {
     struct tensor_stats stats;
@@ -44,121 +44,33 @@ void collector_free(struct collector *c)
     free(c);
 }
 
-/* One pass over a block that stays in the cache: extrema, zeros, and the largest magnitude's bits,
- * which tell NaN and inf. Extrema are taken on integers that order like the floats (the magnitude's
- * bits, inverted where negative), because those the compiler may take in any order. */
-struct scan {
-    int32_t min, max;
-    uint64_t zeros;
-    int32_t top;
+/* How a tensor's memory divides into channels: `outer` times n channels of `inner` neighbours. */
+struct split {
+    size_t outer, n, inner;
 };
 
-static int32_t float_order(float x)
+/* n = 0 where the tensor has no such axis, or no elements. Channels run along axis 1 where memory is
+ * channels-last; any other axis only occurs row-major. */
+static struct split split_of(const struct tensor *t, int axis)
 {
-    int32_t bits;
+    struct split s = { 1, 0, 1 };
 
-    memcpy(&bits, &x, sizeof bits);
-    return bits ^ ((bits >> 31) & 0x7fffffff);
-}
-
-static float order_float(int32_t o)
-{
-    int32_t bits = o ^ ((o >> 31) & 0x7fffffff);
-    float x;
-
-    memcpy(&x, &bits, sizeof x);
-    return x + 0.0f; /* -0 is 0 */
-}
-
-CLONES static void scan_block(struct scan *s, const float *x, size_t n)
-{
-    int32_t min = s->min, max = s->max, top = s->top, zeros = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        int32_t bits, order, magnitude;
-
-        memcpy(&bits, &x[i], sizeof bits);
-        order = bits ^ ((bits >> 31) & 0x7fffffff);
-        magnitude = bits & 0x7fffffff;
-        min = order < min ? order : min;
-        max = order > max ? order : max;
-        top = magnitude > top ? magnitude : top;
-        zeros += magnitude == 0;
-    }
-    *s = (struct scan){ min, max, s->zeros + (uint64_t)zeros, top };
-}
-
-static int seen_values(struct part *p, const struct collector_place *at, const struct value *v,
-                       const struct tensor *t, struct err *e)
-{
-    struct scan s = { float_order(INFINITY), float_order(-INFINITY), 0, 0 };
-    struct tensor_stats *stats = &p->stats, now;
-    size_t n = (size_t)shape_count(&t->shape);
-    const float *x = t->data;
-
-    if (p->live == NULL)
-        p->live = hist_live_new();
-    for (size_t i = 0; i < n; i += 4096) {
-        size_t some = n - i < 4096 ? n - i : 4096;
-
-        scan_block(&s, x + i, some);
-        hist_live_add(p->live, x + i, some);
-    }
-    if (s.top >= 0x7f800000)
-        return err_set(e, "tensor %s: %s in sample %s: mend or leave out that sample", v->name,
-                       s.top > 0x7f800000 ? "NaN" : "inf", at->sample);
-    now = (struct tensor_stats){ .samples = 1,
-                                 .count = n,
-                                 .zeros = s.zeros,
-                                 .min = order_float(s.min),
-                                 .max = order_float(s.max),
-                                 .min_step = at->step,
-                                 .max_step = at->step };
-    if (n > 0) {
-        now.sum_min = fixed_of((double)now.min);
-        now.sum_max = fixed_of((double)now.max);
-    }
-    stats_merge(stats, &now);
-    return 0;
-}
-
-/* rows of n channels, one behind the other */
-CLONES static void add_rows(double *restrict sum, float *restrict min, float *restrict max,
-                            const float *restrict x, size_t rows, size_t n)
-{
-    for (size_t r = 0; r < rows; r++, x += n)
-        for (size_t c = 0; c < n; c++) {
-            sum[c] += (double)x[c];
-            min[c] = x[c] < min[c] ? x[c] : min[c];
-            max[c] = x[c] > max[c] ? x[c] : max[c];
-        }
-}
-
-/* n values of one channel */
-static void add_run(double *sum, float *min, float *max, const float *x, size_t n)
-{
-    double s = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        s += (double)x[i];
-        *min = x[i] < *min ? x[i] : *min;
-        *max = x[i] > *max ? x[i] : *max;
-    }
-    *sum += s;
-}
-
-static int seen_channels(struct part *p, const struct value *v, const struct tensor *t, int axis,
-                         struct err *e)
-{
-    struct channels *c = &p->stats.channels;
-    size_t n, outer = 1, inner = 1;
-    const float *x = t->data;
-    double *sum;
-
+    if (axis == INT_MIN || (t->cl && axis != 1))
+        return s;
     axis = axis < 0 ? axis + t->shape.rank : axis;
     if (axis < 0 || axis >= t->shape.rank || shape_count(&t->shape) <= 0)
-        return 0;
-    n = (size_t)t->shape.dim[axis];
+        return s;
+    for (int i = 0; i < t->shape.rank; i++) {
+        s.outer *= i < axis || (t->cl && i > axis) ? (size_t)t->shape.dim[i] : 1;
+        s.inner *= i > axis && !t->cl ? (size_t)t->shape.dim[i] : 1;
+    }
+    s.n = (size_t)t->shape.dim[axis];
+    return s;
+}
+
+static int channels_begin(struct channels *c, const struct value *v, int axis, size_t n,
+                          struct err *e)
+{
     if (c->n == 0) {
         *c = (struct channels){
             axis, (int64_t)n, 0, NEW_ARRAY(fixed, n), NEW_ARRAY(float, n), NEW_ARRAY(float, n)
@@ -170,21 +82,65 @@ static int seen_channels(struct part *p, const struct value *v, const struct ten
     }
     if (c->n != (int64_t)n)
         return err_set(e, "tensor %s: %zu channels, before %lld", v->name, n, (long long)c->n);
-    for (int i = 0; i < t->shape.rank; i++) {
-        outer *= i < axis || (t->cl && i > axis) ? (size_t)t->shape.dim[i] : 1;
-        inner *= i > axis && !t->cl ? (size_t)t->shape.dim[i] : 1;
+    return 0;
+}
+
+/* Values into the scan and the histogram. */
+static void add_values(struct part *p, struct scan *s, const float *x, size_t n)
+{
+    float room[SCAN_BLOCK + 16];
+
+    for (size_t i = 0; i < n; i += SCAN_BLOCK) {
+        size_t some = n - i < SCAN_BLOCK ? n - i : SCAN_BLOCK, rest;
+        const float *left = scan_block(s, x + i, some, room, &rest);
+
+        hist_live_add(p->live, left, rest);
+        hist_live_zeros(p->live, some - rest);
     }
-    sum = NEW_ARRAY(double, n);
-    if (inner == 1)
-        add_rows(sum, c->min, c->max, x, outer, n);
-    else
-        for (size_t o = 0; o < outer; o++)
-            for (size_t k = 0; k < n; k++, x += inner)
-                add_run(&sum[k], &c->min[k], &c->max[k], x, inner);
-    for (size_t k = 0; k < n; k++)
-        c->sum[k] += fixed_of(sum[k]);
-    c->count += outer * inner;
-    free(sum);
+}
+
+/* Everything about a block of the memory while it is in the cache, then the next one. */
+static void add_blocks(struct part *p, struct scan *s, double *sum, struct split d,
+                       const struct tensor *t)
+{
+    const float *x = t->data, *end = x + shape_count(&t->shape);
+    struct channels *c = &p->stats.channels;
+    size_t unit = d.n > 0 ? d.n * d.inner : 1;
+    size_t block = unit < SCAN_BLOCK ? SCAN_BLOCK / unit * unit : unit;
+
+    for (; x < end; x += block) {
+        size_t n = (size_t)(end - x) < block ? (size_t)(end - x) : block;
+
+        if (p->live != NULL)
+            add_values(p, s, x, n);
+        if (d.n > 0 && d.inner == 1)
+            scan_rows(sum, c->min, c->max, x, n / d.n, d.n);
+        else
+            for (size_t k = 0; k * d.inner < n && d.n > 0; k++)
+                scan_run(&sum[k % d.n], &c->min[k % d.n], &c->max[k % d.n], x + k * d.inner,
+                         d.inner);
+    }
+}
+
+static int stats_add(struct tensor_stats *stats, const struct scan *s, size_t n,
+                     const struct collector_place *at, const struct value *v, struct err *e)
+{
+    struct tensor_stats now = { .samples = 1,
+                                .count = n,
+                                .zeros = s->zeros,
+                                .min = scan_min(s),
+                                .max = scan_max(s),
+                                .min_step = at->step,
+                                .max_step = at->step };
+
+    if (s->top >= 0x7f800000)
+        return err_set(e, "tensor %s: %s in sample %s: mend or leave out that sample", v->name,
+                       s->top > 0x7f800000 ? "NaN" : "inf", at->sample);
+    if (n > 0) {
+        now.sum_min = fixed_of((double)now.min);
+        now.sum_max = fixed_of((double)now.max);
+    }
+    stats_merge(stats, &now);
     return 0;
 }
 
@@ -193,15 +149,26 @@ int collector_seen(void *place, const struct value *v, const struct tensor *t, s
     const struct collector_place *at = place;
     struct collector *c = at->collector;
     struct part *p = &c->parts[(size_t)at->worker * (size_t)c->m->nvalues + (size_t)v->id];
+    struct split d;
+    struct scan s = scan_begin();
+    double *sum = NULL;
 
     if (t->dtype != DT_F32)
         return 0;
-    if (c->p->observed[v->id] && seen_values(p, at, v, t, e) < 0)
-        return -1;
-    /* Channels run along axis 1 where memory is channels-last; any other axis only occurs row-major. */
-    if (c->p->axis[v->id] != INT_MIN && (!t->cl || c->p->axis[v->id] == 1))
-        return seen_channels(p, v, t, c->p->axis[v->id], e);
-    return 0;
+    d = split_of(t, c->p->axis[v->id]);
+    if (c->p->observed[v->id] && p->live == NULL)
+        p->live = hist_live_new();
+    if (d.n > 0) {
+        if (channels_begin(&p->stats.channels, v, c->p->axis[v->id], d.n, e) < 0)
+            return -1;
+        sum = NEW_ARRAY(double, d.n);
+    }
+    add_blocks(p, &s, sum, d, t);
+    for (size_t k = 0; k < d.n; k++)
+        p->stats.channels.sum[k] += fixed_of(sum[k]);
+    p->stats.channels.count += d.n > 0 ? d.outer * d.inner : 0;
+    free(sum);
+    return p->live == NULL ? 0 : stats_add(&p->stats, &s, (size_t)shape_count(&t->shape), at, v, e);
 }
 
 static const char *isa_name(void)

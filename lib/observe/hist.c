@@ -10,11 +10,12 @@
 #include "base/cursor.h"
 #include "observe/hist.h"
 
-enum { TURNS = 4, DRAIN_AT = (1 << 24) - 1 };
+enum { DRAIN_AT = (1 << 24) - 1 };
 
 struct hist_live {
-    size_t filled;         /* values since the last drain */
-    uint64_t *table;       /* [HIST_BINS][TURNS] */
+    size_t filled; /* values since the last drain */
+    uint64_t zeros;
+    uint64_t *table;       /* [HIST_BINS] */
     uint64_t *count, *low; /* [HIST_BINS]: drained */
 };
 
@@ -30,8 +31,8 @@ struct hist_live *hist_live_new(void)
 {
     struct hist_live *t = NEW(struct hist_live);
 
-    t->table = pages((TURNS + 2) * HIST_BINS);
-    t->count = t->table + TURNS * HIST_BINS;
+    t->table = pages(3 * HIST_BINS);
+    t->count = t->table + HIST_BINS;
     t->low = t->count + HIST_BINS;
     return t;
 }
@@ -40,35 +41,37 @@ void hist_live_free(struct hist_live *t)
 {
     if (t == NULL)
         return;
-    munmap(t->table, (TURNS + 2) * HIST_BINS * sizeof *t->table);
+    munmap(t->table, 3 * HIST_BINS * sizeof *t->table);
     free(t);
 }
 
 /* Bins first .. end-1 into the wide tables. */
 static void spill(struct hist_live *t, size_t first, size_t end)
 {
-    for (size_t k = first * TURNS; k < end * TURNS; k++)
+    for (size_t k = first; k < end; k++)
         if (t->table[k] != 0) {
-            t->count[k / TURNS] += t->table[k] >> 40;
-            t->low[k / TURNS] += t->table[k] & 0xffffffffff;
+            t->count[k] += t->table[k] >> 40;
+            t->low[k] += t->table[k] & 0xffffffffff;
             t->table[k] = 0;
         }
 }
 
+/* The halves of a value are loaded by themselves: cheaper than taking one word apart. */
 static void add_some(uint64_t *table, const float *x, size_t n)
 {
-    size_t i = 0;
-    uint32_t b[TURNS];
+    const char *p = (const char *)x;
+    uint16_t low, bin;
 
-    for (; i + TURNS <= n; i += TURNS) {
-        memcpy(b, x + i, sizeof b);
-        for (int k = 0; k < TURNS; k++)
-            table[(size_t)(b[k] >> 16) * TURNS + (size_t)k] += (uint64_t)1 << 40 | (b[k] & 0xffff);
+    for (size_t i = 0; i < n; i++, p += sizeof *x) {
+        memcpy(&low, p, sizeof low);
+        memcpy(&bin, p + sizeof low, sizeof bin);
+        table[bin] += ((uint64_t)1 << 40) + low;
     }
-    for (; i < n; i++) {
-        memcpy(b, x + i, sizeof *b);
-        table[(size_t)(b[0] >> 16) * TURNS] += (uint64_t)1 << 40 | (b[0] & 0xffff);
-    }
+}
+
+void hist_live_zeros(struct hist_live *t, uint64_t n)
+{
+    t->zeros += n;
 }
 
 void hist_live_add(struct hist_live *t, const float *x, size_t n)
@@ -113,7 +116,8 @@ void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max)
     }
     spill(t, 0, above);
     spill(t, half, below);
-    t->filled = 0;
+    t->count[0] += t->zeros;
+    t->filled = t->zeros = 0;
     collect(t, &fresh, 0, above);
     collect(t, &fresh, half, below);
     hist_merge(h, &fresh);

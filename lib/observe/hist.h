@@ -38,12 +38,13 @@ struct hist_point {
 /* n points, malloc'ed. */
 struct hist_point *hist_points(const struct hist *h, size_t *n);
 
-/* The table that is being filled: 4 in turn, so that equal neighbours do not wait for each other. Its
- * pages come from the kernel as they are touched. */
+/* The table that is being filled: 8 bytes a bin, so that what a tensor occupies stays in the cache.
+ * Its pages come from the kernel as they are touched. */
 struct hist_live;
 struct hist_live *hist_live_new(void);
 void hist_live_free(struct hist_live *t);
 void hist_live_add(struct hist_live *t, const float *x, size_t n);
+void hist_live_zeros(struct hist_live *t, uint64_t n); /* n times +0 */
 /* Adds what the table holds, values from min to max, to h and empties it. */
 void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max);
 

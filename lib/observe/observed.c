@@ -10,15 +10,14 @@
 
 fixed fixed_of(double v)
 {
-    double most = ldexp(1, 60);
-
-    v = v > most ? most : v < -most ? -most : v;
-    return (fixed)rint(ldexp(v, 48));
+    v = v > 0x1p60 ? 0x1p60 : v < -0x1p60 ? -0x1p60 : v;
+    v *= 0x1p48; /* exact */
+    return fabs(v) < 0x1p62 ? (fixed)llrint(v) : (fixed)v;
 }
 
 double fixed_value(fixed v)
 {
-    return ldexp((double)v, -48);
+    return (double)v * 0x1p-48;
 }
 
 void stats_release(struct tensor_stats *s)
