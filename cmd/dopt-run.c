@@ -353,7 +353,7 @@ int main(int argc, char **argv)
         names[i] = m.graph->out[i]->name;
     if (planned) {
         inputs_model(&f, &fake);
-        if (fake_quantize(&fake, &p, false, o.chain, &e) < 0)
+        if (fake_quantize(&fake, &p, o.chain, &e) < 0)
             cli_die(&e);
         run_model(&q, &fake, &s, steps, o.jobs);
         model_release(&fake);

@@ -1,7 +1,7 @@
 /* guard.c: see guard.h.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,8 @@
 #include "conf/conf.h"
 #include "guard.h"
 #include "param/param.h"
+
+static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /* The same file: by inode where both exist, else by name. */
 static bool same(const char *a, const char *b)
@@ -97,12 +99,32 @@ void guard_calibration(const char *config, const char *const outputs[][2], int n
     conf_release(&c);
 }
 
+/* A name that out_open makes for a dopt file being written: NAME.dopt.XXXXXX (base/file.c). */
+static bool half_written(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot != NULL && dot - name >= 5 && strncmp(dot - 5, ".dopt", 5) == 0 &&
+           strlen(dot + 1) == 6 && strspn(dot + 1, LETTERS) == 6;
+}
+
+static void remove_half_written(const char *work)
+{
+    DIR *d = opendir(work);
+    struct dirent *entry;
+
+    while (d != NULL && (entry = readdir(d)) != NULL)
+        if (half_written(entry->d_name))
+            unlinkat(dirfd(d), entry->d_name, 0);
+    if (d != NULL)
+        closedir(d);
+}
+
 void guard_lock(const char *work)
 {
-    char *path = mem_printf("%s/lock", work), *pattern = mem_printf("%s/*.dopt.[A-Za-z0-9]*", work);
+    char *path = mem_printf("%s/lock", work);
     int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
     struct err e = { .status = ERR_INPUT };
-    glob_t left;
 
     if (fd < 0) {
         err_set(&e, "%s: cannot create:", path);
@@ -113,13 +135,8 @@ void guard_lock(const char *work)
                 work);
         cli_die(&e);
     }
-    if (glob(pattern, 0, NULL, &left) == 0) {
-        for (size_t i = 0; i < left.gl_pathc; i++)
-            unlink(left.gl_pathv[i]);
-        globfree(&left);
-    }
+    remove_half_written(work);
     free(path);
-    free(pattern);
 }
 
 static bool is_file(const char *path)

@@ -15,7 +15,8 @@ static const char *source_name(const struct edit *d, const struct value *v)
                 &d->nodes[n->nabsorbed > 0 && i == 0 ? n->absorbed[n->nabsorbed - 1]
                                                      : d->ordinal[n->id]];
 
-            return s->proto->output[i];
+            if ((size_t)i < s->proto->n_output)
+                return s->proto->output[i];
         }
     return v->name;
 }

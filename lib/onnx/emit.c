@@ -24,7 +24,7 @@ struct emitter {
     const struct model *m;
     const struct plan *p;
     const struct emit_options *o;
-    bool from_ir, cut;
+    bool from_ir, cut, damaged;
 };
 
 /* Takes over the nodes that import folded into n: they go, their last output becomes n's, and n gets
@@ -107,12 +107,27 @@ static void edit_graph(struct graph *g, void *ctx)
     }
 }
 
+/* Has the source node of that ordinal what n's takes from it? */
+static bool in_source(const struct edit *d, int ordinal, size_t nin, size_t nout)
+{
+    return ordinal >= 0 && ordinal < d->nnodes && d->nodes[ordinal].proto->n_input >= nin &&
+           d->nodes[ordinal].proto->n_output >= nout;
+}
+
 static void note_source(struct graph *g, void *ctx)
 {
-    struct edit *d = ctx;
+    struct emitter *x = ctx;
+    struct edit *d = x->d;
 
-    for (int i = 0; i < g->nnodes; i++)
-        d->ordinal[g->nodes[i]->id] = g->nodes[i]->source < d->nnodes ? g->nodes[i]->source : -1;
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        bool fits = n->source < 0 || in_source(d, n->source, node_weight(n) < 0 ? 0 : 2, 1);
+
+        for (int k = 0; k < n->nabsorbed; k++)
+            fits = fits && in_source(d, n->absorbed[k], 0, 1);
+        x->damaged |= !fits;
+        d->ordinal[n->id] = fits && n->source >= 0 ? n->source : -1;
+    }
 }
 
 static bool stays_float(const struct node *n, const void *ctx)
@@ -143,7 +158,9 @@ static int open_edit(struct emitter *x, struct err *e)
     if (x->from_ir)
         return onnx_write(x->d, x->m, stays_float, x->p, e);
     x->d->ordinal = mem_alloc((size_t)x->m->nnodes * sizeof *x->d->ordinal);
-    graph_each(x->m->graph, note_source, x->d);
+    graph_each(x->m->graph, note_source, x);
+    if (x->damaged)
+        return err_set(e, "MODEL and SOURCE do not fit: the file is damaged");
     x->cut = edit_cut(x->d);
     return 0;
 }
@@ -179,7 +196,7 @@ int onnx_emit(const struct model *m, const struct plan *p, const struct emit_opt
               struct out *o, const char *path, struct err *e)
 {
     struct edit d = { .m = m };
-    struct emitter x = { &d, m, p, options, false, false };
+    struct emitter x = { .d = &d, .m = m, .p = p, .o = options };
     const struct plan_tensor **carry = NULL;
     uint8_t *packed = NULL;
     size_t size;

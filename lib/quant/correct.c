@@ -34,30 +34,38 @@ bool correct_shift(const struct node *n, const struct tensor_stats *input, const
 {
     struct weight_view v = node_weight_view(n);
     const struct shape *s = &n->in[1]->shape;
-    int64_t spatial = 1, groups = attr_int(n, "group", 1), need;
+    int64_t area = 1, groups = attr_int(n, "group", 1),
+            need; /* area: elements of one k at a time */
     const int8_t *q = pn->weight;
+    double *mean;
 
-    for (int i = 2; i < s->rank && (n->op->weight == WEIGHT_CONV || n->op->weight == WEIGHT_CONVT);
-         i++)
-        spatial *= s->dim[i];
+    for (int i = 2; i < s->rank && n->op->weight == WEIGHT_CONV; i++)
+        area *= s->dim[i];
+    if (n->op->weight != WEIGHT_CONV && !(n->op->weight == WEIGHT_GEMM && v.axis == 0))
+        area = v.inner; /* the whole run belongs to one input channel */
     need = n->op->weight == WEIGHT_CONV    ? s->dim[1] * groups
            : n->op->weight == WEIGHT_CONVT ? s->dim[0]
            : n->op->weight == WEIGHT_GEMM  ? s->dim[v.axis == 0 ? 1 : 0]
                                            : s->dim[s->rank - 2];
     if (input == NULL || input->channels.n != need || input->channels.count == 0)
         return false;
+    mean = mem_alloc((size_t)need * sizeof *mean);
+    for (int64_t k = 0; k < need; k++)
+        mean[k] = fixed_value(input->channels.sum[k]) / (double)input->channels.count;
     for (int64_t c = 0; c < v.channels; c++)
         shift[c] = 0;
-    for (int64_t r = 0; r < weight_runs(&v); r++, weight += v.inner, q += v.inner) {
-        int64_t c = weight_channel(&v, r), step, first = input_channel(n, &v, r, &step);
-        double scale = (double)pn->scales[pn->nscales == 1 ? 0 : c], sum = 0;
+    for (int64_t r = 0; r < weight_runs(&v); r++) {
+        int64_t c = weight_channel(&v, r), step, k = input_channel(n, &v, r, &step);
+        double scale = (double)pn->scales[pn->nscales == 1 ? 0 : c];
 
-        for (int64_t i = 0; i < v.inner; i++) {
-            int64_t k = first + step * (i / (n->op->weight == WEIGHT_CONV ? spatial : 1));
+        for (int64_t i = 0; i < v.inner; i += area, k += step, weight += area, q += area) {
+            double error = 0;
 
-            sum += ((double)q[i] * scale - (double)weight[i]) * fixed_value(input->channels.sum[k]);
+            for (int64_t j = 0; j < area; j++)
+                error += (double)q[j] * scale - (double)weight[j];
+            shift[c] += error * mean[k];
         }
-        shift[c] += sum / (double)input->channels.count;
     }
+    free(mean);
     return true;
 }

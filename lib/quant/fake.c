@@ -94,8 +94,6 @@ static void fake_graph(struct faker *f, struct graph *g)
         for (int a = 0; a < n->nattrs; a++)
             if (n->attrs[a].type == ATTR_GRAPH)
                 fake_graph(f, n->attrs[a].graph);
-        if (pn != NULL && n->in[0]->id < f->nvalues) /* carried nowhere else: this reader only */
-            n->in[0] = add_pair(f, &fresh, n->in[0], &f->p->tensors[pn->tensor]);
         graph_add(f->m, &fresh, n);
         for (int o = 0; o < n->nout; o++)
             if (n->out[o] != NULL && f->carry[n->out[o]->id] != NULL)
@@ -109,8 +107,7 @@ static void fake_graph(struct faker *f, struct graph *g)
     g->capnodes = fresh.capnodes;
 }
 
-int fake_quantize(struct model *m, const struct plan *p, bool inputs_only, enum chain chain,
-                  struct err *e)
+int fake_quantize(struct model *m, const struct plan *p, enum chain chain, struct err *e)
 {
     struct faker f = { .m = m, .p = p, .nvalues = m->nvalues };
 
@@ -119,8 +116,7 @@ int fake_quantize(struct model *m, const struct plan *p, bool inputs_only, enum 
     if (plan_fits(p, m, e) < 0)
         return -1;
     f.through = NEW_ARRAY(struct value *, (size_t)m->nvalues);
-    f.carry = inputs_only ? NEW_ARRAY(const struct plan_tensor *, (size_t)m->nvalues)
-                          : chain_find(m, p, chain);
+    f.carry = chain_find(m, p, chain);
     fake_graph(&f, m->graph);
     model_index(m);
     free(f.through);

@@ -7,9 +7,7 @@
 #include "ir/ir.h"
 #include "quant/chain.h"
 
-/* Changes m in place. With CHAIN_NONE and up also the outputs that an emitted Q/DQ model quantizes;
- * `inputs_only` leaves those out: what a device does that has only param. */
-int fake_quantize(struct model *m, const struct plan *p, bool inputs_only, enum chain chain,
-                  struct err *e);
+/* Changes m in place: the values that an emitted Q/DQ model of this chain quantizes go through Q/DQ. */
+int fake_quantize(struct model *m, const struct plan *p, enum chain chain, struct err *e);
 
 #endif

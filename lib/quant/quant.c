@@ -22,9 +22,18 @@ struct quantizer {
     struct points points;
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
     int *chosen; /* value ids of the observed values */
-    int captensors, capnodes, capfloats;
+    struct pending *pending; /* of the plan's nodes, in their order */
+    int captensors, capnodes, cappending, capfloats;
     int raised; /* channels whose weight scale was raised */
     struct err *e;
+};
+
+/* A plan node's arrays while they are being filled; all of its channels, or one scale. */
+struct pending {
+    const struct node *n;
+    float *scales, *float_bias;
+    int8_t *weight;
+    int32_t *bias;
 };
 
 /* What range_choose finds for one observed value. */
@@ -132,10 +141,12 @@ static void channel_peaks(const float *w, const struct weight_view *v, bool per_
 }
 
 /* s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias beside a weight
- * of zeros inside int32. */
-static void weight_scales(struct quantizer *z, float *scales, int nscales, const float *bias,
-                          int64_t channels, float input_scale)
+ * of zeros inside int32. Returns how many channels needed that. */
+static int weight_scales(float *scales, int nscales, const float *bias, int64_t channels,
+                         float input_scale)
 {
+    int raised = 0;
+
     for (int64_t c = 0; c < channels; c++) {
         int64_t k = nscales == 1 ? 0 : c;
         double s = (double)scales[k] / 127, need = 1e-8;
@@ -144,7 +155,7 @@ static void weight_scales(struct quantizer *z, float *scales, int nscales, const
             need = fabs((double)bias[c]) / ((double)input_scale * 2147483647.0);
         if (s < need) {
             s = need;
-            z->raised++;
+            raised += need > 1e-8; /* a channel of zeros alone is nothing to speak of */
         }
         if (nscales == 1)
             scales[0] = (float)(s * 127); /* rounded below, once */
@@ -153,6 +164,7 @@ static void weight_scales(struct quantizer *z, float *scales, int nscales, const
     }
     if (nscales == 1)
         scales[0] = scale_round((double)scales[0] / 127);
+    return raised;
 }
 
 /* q = clamp(rint(w / s), -127, 127); |w| / s is at most 127, so the magic number rounds half to even. */
@@ -183,84 +195,101 @@ static void quantize_bias(int32_t *q, const float *b, int64_t n, const float *sc
     }
 }
 
-/* The bias as float32, one a channel (a scalar Gemm C is spread); NULL if there is none. false if it
- * is not constant or has another shape: the node then keeps it as it is. */
-static bool read_bias(const struct quantizer *z, const struct node *n, int64_t channels,
-                      float **bias)
+/* The bias as float32, one a channel (a scalar Gemm C is spread). false if there is none, or if it is
+ * not constant or has another shape: the node then keeps it as it is. */
+static bool read_bias(const struct quantizer *z, const struct node *n, int64_t channels, float *out)
 {
     const struct value *b = node_bias_value(n);
     int64_t count = b == NULL ? 0 : shape_count(&b->shape);
     float beta = n->op->weight == WEIGHT_GEMM ? attr_float(n, "beta", 1) : 1;
 
-    *bias = NULL;
-    if (b == NULL)
-        return true;
-    if (b->constant == NULL || (count != channels && count != 1))
+    if (b == NULL || b->constant == NULL || (count != channels && count != 1))
         return false;
-    *bias = mem_alloc((size_t)channels * sizeof **bias);
-    constant_f32(z->m, b, *bias);
+    constant_f32(z->m, b, out);
     for (int64_t c = channels - 1; c >= 0; c--)
-        (*bias)[c] = beta * (*bias)[count == 1 ? 0 : c];
+        out[c] = beta * out[count == 1 ? 0 : c];
     return true;
 }
 
 /* Takes the mean shift that the rounded weight causes out of the bias; a node without one gets one
  * where its operator has a place for it. */
-static void correct_bias(const struct quantizer *z, const struct node *n, const float *weight,
-                         struct plan_node *pn, float **bias, int64_t channels)
+static bool correct_bias(const struct quantizer *z, const struct node *n, const float *weight,
+                         const struct plan_node *pn, float *bias, bool has_bias, int64_t channels)
 {
     const struct tensor_stats *input = observed_find(z->o, n->in[0]->name);
     double *shift = mem_alloc((size_t)channels * sizeof *shift);
     int at = node_bias(n);
+    bool corrected = at >= 0 && (has_bias || at >= n->nin || n->in[at] == NULL) &&
+                     correct_shift(n, input, weight, pn, shift);
 
-    if (at >= 0 && (*bias != NULL || at >= n->nin || n->in[at] == NULL) &&
-        correct_shift(n, input, weight, pn, shift)) {
-        if (*bias == NULL)
-            *bias = NEW_ARRAY(float, (size_t)channels);
-        for (int64_t c = 0; c < channels; c++)
-            (*bias)[c] -= (float)shift[c];
-        pn->float_bias = arena_copy(&z->p->arena, *bias, (size_t)channels * sizeof **bias);
-    }
+    for (int64_t c = 0; c < channels && corrected; c++)
+        bias[c] -= (float)shift[c];
     free(shift);
+    return corrected;
 }
 
-static void quantize_node(struct quantizer *z, const struct node *n, int tensor)
+/* Scales, int8 weight and biases of plan node i; several are worked on at once. The item counts the
+ * channels whose scale was raised. */
+static int quantize_node(void *ctx, long i, void *item, struct err *e)
 {
-    const struct value *w = n->in[node_weight(n)];
-    struct weight_view v = node_weight_view(n);
-    int64_t count = shape_count(&w->shape);
-    float input_scale = z->p->tensors[tensor].scale, *bias, *plain;
-    int nscales = z->q->per_tensor ? 1 : (int)v.channels;
-    float *scales = arena_alloc(&z->p->arena, (size_t)nscales * sizeof *scales);
-    int8_t *q = arena_alloc(&z->p->arena, (size_t)count);
-    struct plan_node pn = { .name = arena_strdup(&z->p->arena, n->name),
-                            .weight_name = arena_strdup(&z->p->arena, w->constant->name),
-                            .input = arena_strdup(&z->p->arena, n->in[0]->name),
-                            .tensor = tensor,
-                            .nscales = nscales,
-                            .scales = scales,
-                            .weight = q,
-                            .nweights = (size_t)count };
+    const struct quantizer *z = ctx;
+    const struct pending *d = &z->pending[i];
+    struct plan_node *pn = &z->p->nodes[i];
+    struct weight_view v = node_weight_view(d->n);
+    float input_scale = z->p->tensors[pn->tensor].scale;
+    float *plain = mem_alloc(pn->nweights * sizeof *plain), *bias = d->float_bias;
+    bool has_bias = read_bias(z, d->n, v.channels, bias);
 
-    read_bias(z, n, v.channels, &bias);
-    plain = mem_alloc((size_t)count * sizeof *plain);
-    constant_f32(z->m, w, plain);
-    channel_peaks(plain, &v, nscales == 1, scales);
-    weight_scales(z, scales, nscales, bias, v.channels, input_scale);
-    quantize_weight(q, plain, &v, scales, nscales);
-    if (!z->q->no_correction)
-        correct_bias(z, n, plain, &pn, &bias, v.channels);
-    if (bias != NULL) {
-        int32_t *qb = arena_alloc(&z->p->arena, (size_t)v.channels * sizeof *qb);
-
-        quantize_bias(qb, bias, v.channels, scales, nscales, input_scale);
-        pn.bias = qb;
-        pn.nbias = (size_t)v.channels;
+    (void)e;
+    constant_f32(z->m, d->n->in[node_weight(d->n)], plain);
+    channel_peaks(plain, &v, pn->nscales == 1, d->scales);
+    *(int *)item =
+        weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
+    quantize_weight(d->weight, plain, &v, d->scales, pn->nscales);
+    if (!z->q->no_correction && correct_bias(z, d->n, plain, pn, bias, has_bias, v.channels)) {
+        pn->float_bias = bias;
+        has_bias = true;
+    }
+    if (has_bias) {
+        quantize_bias(d->bias, bias, v.channels, d->scales, pn->nscales, input_scale);
+        pn->bias = d->bias;
+        pn->nbias = (size_t)v.channels;
     }
     free(plain);
-    free(bias);
+    return 0;
+}
+
+static void take_node(void *ctx, long i, const void *item)
+{
+    (void)i;
+    ((struct quantizer *)ctx)->raised += *(const int *)item;
+}
+
+/* A plan node with room for what quantize_node will find. */
+static void add_node(struct quantizer *z, const struct node *n, int tensor)
+{
+    struct arena *a = &z->p->arena;
+    const struct value *w = n->in[node_weight(n)];
+    size_t channels = (size_t)node_weight_view(n).channels, count = (size_t)shape_count(&w->shape);
+    int nscales = z->q->per_tensor ? 1 : (int)channels;
+    struct pending d = { .n = n,
+                         .scales = arena_alloc(a, (size_t)nscales * sizeof *d.scales),
+                         .float_bias = arena_alloc(a, channels * sizeof *d.float_bias),
+                         .weight = arena_alloc(a, count),
+                         .bias = arena_alloc(a, channels * sizeof *d.bias) };
+
+    GROW(z->pending, z->p->nnodes, z->cappending);
+    z->pending[z->p->nnodes] = d;
     GROW(z->p->nodes, z->p->nnodes, z->capnodes);
-    z->p->nodes[z->p->nnodes++] = pn;
+    z->p->nodes[z->p->nnodes++] =
+        (struct plan_node){ .name = arena_strdup(a, n->name),
+                            .weight_name = arena_strdup(a, w->constant->name),
+                            .input = arena_strdup(a, n->in[0]->name),
+                            .tensor = tensor,
+                            .nscales = nscales,
+                            .scales = d.scales,
+                            .weight = d.weight,
+                            .nweights = count };
 }
 
 static void plan_graph(struct graph *g, void *ctx)
@@ -280,7 +309,7 @@ static void plan_graph(struct graph *g, void *ctx)
             leave_float(z, n, "its input was never observed");
             warn("node %s stays float: its input %s was never observed", n->name, n->in[0]->name);
         } else {
-            quantize_node(z, n, z->tensor[root]);
+            add_node(z, n, z->tensor[root]);
         }
     }
 }
@@ -371,6 +400,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
              const struct quant_options *q, struct err *e)
 {
     struct quantizer z = { .p = p, .m = m, .o = o, .q = q, .e = e };
+    struct ordered nodes = { quantize_node, take_node, &z };
     int rc = -1;
 
     *p = (struct plan){ 0 };
@@ -390,6 +420,8 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     if (choose_tensors(&z) < 0)
         goto out;
     graph_each(m->graph, plan_graph, &z);
+    if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
+        goto out;
     if (z.raised > 0)
         warn("%d channels have a bias that is huge beside their weights: their weight scale was "
              "raised so that it fits int32",
@@ -402,5 +434,6 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
 out:
     points_release(&z.points);
     free(z.tensor);
+    free(z.pending);
     return rc;
 }

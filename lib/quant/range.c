@@ -3,7 +3,7 @@
  * minmax      the observed extrema
  * percentile  cuts (100 - p) / 200 of the values from each side (ONNX Runtime's rule)
  * entropy     the clip of |x| whose 8-bit distribution is closest to the real one in Kullback-Leibler
- *             divergence: 2048 equal bins of |x|, thresholds from 128 bins up, tail added to the last
+ *             divergence: 2048 equal bins of |x|, thresholds from 128 bins up (256 one-sided), tail added to the last
  *             bin (Migacz, "8-bit inference with TensorRT", GTC 2017)
  * mse         the range with the least squared error, both ends searched
  * lp          the same for the error to the power of 1.5: outliers of single samples count for less
@@ -73,14 +73,6 @@ struct grid grid_of(double low, double high, bool is_signed, bool symmetric)
     g.low = (float)(g.qmin - g.zero_point) * g.scale;
     g.high = (float)(g.qmax - g.zero_point) * g.scale;
     return g;
-}
-
-double grid_fake(const struct grid *g, double x)
-{
-    double q = rint(x / (double)g->scale) + g->zero_point;
-
-    q = q < g->qmin ? g->qmin : q > g->qmax ? g->qmax : q;
-    return (q - g->zero_point) * (double)g->scale;
 }
 
 struct points {

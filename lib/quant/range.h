@@ -23,8 +23,6 @@ struct grid {
 float scale_round(double s);
 /* The grid over [low, high], extended to contain 0; 1 where the range is empty. */
 struct grid grid_of(double low, double high, bool is_signed, bool symmetric);
-/* x after quantizing and dequantizing. */
-double grid_fake(const struct grid *g, double x);
 
 struct range_options {
     enum range_method method;
