@@ -78,19 +78,16 @@ static void write_all(const struct options *o, const struct model *m, const stru
     struct err e = { .status = ERR_INPUT };
     struct out model = { 0 }, param = { 0 }, record = { 0 };
     struct buf bytes = { 0 }, text = { 0 };
-    char digest[33];
     int rc = -1;
 
     if (out_open(&model, o->output, &e) < 0 ||
         (o->param != NULL && out_open(&param, o->param, &e) < 0) ||
         (o->record != NULL && out_open(&record, o->record, &e) < 0))
         goto out;
-    out_digest_begin(&model);
     if (onnx_emit(m, p, &o->emit, &model, o->output, &e) < 0)
         goto out;
-    out_digest(&model, digest);
     if (o->param != NULL) {
-        param_pack(p, digest, &bytes);
+        param_pack(p, &bytes);
         out_put(&param, bytes.data, bytes.size);
     }
     if (o->record != NULL) {

@@ -84,11 +84,11 @@ static void save(struct dopt_file *f, const struct observed *seen, const struct 
     buf_release(&own.bytes[0]);
 }
 
-/* Takes up what PATH.part holds; returns the first step that is left. */
-static long resume(struct observed *seen, const char *part, long first, long end,
-                   const char *digest)
+/* Takes up what PATH.part holds of the same model and set; returns the first step that is left. */
+static long resume(struct observed *seen, const char *part, long first, long end)
 {
     struct err e = { .status = ERR_INPUT };
+    struct observed saved = { 0 };
     struct dopt_file f;
 
     if (part == NULL)
@@ -96,17 +96,20 @@ static long resume(struct observed *seen, const char *part, long first, long end
     if (access(part, R_OK) < 0)
         return first;
     inputs_open(&f, 1, (char *[]){ (char *)part });
-    inputs_observed(&f, seen);
-    if (strcmp(seen->model, digest) != 0) {
-        err_set(&e, "%s: of model %s, this is model %s: remove it to start anew", part, seen->model,
-                digest);
-        cli_die(&e);
-    }
-    if (seen->nranges != 1 || seen->ranges[0].first != (uint64_t)first ||
-        seen->ranges[0].end > (uint64_t)end) {
+    inputs_observed(&f, &saved);
+    if (strcmp(saved.model, seen->model) != 0)
+        err_set(&e, "%s: of model %s, this is model %s: remove it to start anew", part, saved.model,
+                seen->model);
+    else if (strcmp(saved.set, seen->set) != 0)
+        err_set(&e, "%s: of another calibration set: remove it to start anew", part);
+    else if (saved.nranges != 1 || saved.ranges[0].first != (uint64_t)first ||
+             saved.ranges[0].end > (uint64_t)end)
         err_set(&e, "%s: of another --shard: remove it to start anew", part);
+    else if (observed_merge(seen, &saved, &e) == 0)
+        first = -1;
+    if (first >= 0)
         cli_die(&e);
-    }
+    observed_release(&saved);
     dopt_release(&f);
     return (long)seen->ranges[0].end;
 }
@@ -147,8 +150,7 @@ static void observe(struct dopt_file *f, struct run *r, const struct model *m,
         job.first = job.end;
         job.end = end - job.first < block ? end : job.first + block;
         if (job_run(&job, &e) < 0 ||
-            collector_finish(r->collector, seen, (uint64_t)r->samples->steps, (uint64_t)job.first,
-                             (uint64_t)job.end, o->all, &e) < 0)
+            collector_finish(r->collector, seen, (uint64_t)job.first, (uint64_t)job.end, &e) < 0)
             cli_die(&e);
         r->done += job.end - job.first;
         if (part != NULL && job.end < end && now() - start > CHECKPOINT / 2.0)
@@ -216,7 +218,8 @@ static void read_options(struct options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct observed seen = { 0 };
+    struct observed seen;
+    char set[33];
     struct dopt_file f;
     struct samples s;
     struct points p;
@@ -236,8 +239,10 @@ int main(int argc, char **argv)
     points_find(&p, &m, o.all);
     first = (long)((__int128)s.steps * (o.shard - 1) / o.shards);
     end = (long)((__int128)s.steps * o.shard / o.shards);
+    samples_digest(&s, set);
+    observed_begin(&seen, m.digest, set, (uint64_t)s.steps, o.all);
     if (o.resume)
-        first = resume(&seen, part_path(&o), first, end, m.digest);
+        first = resume(&seen, part_path(&o), first, end);
     r = (struct run){ .samples = &s,
                       .collector = collector_new(&m, &p, (int)o.jobs),
                       .nin = m.graph->nin };

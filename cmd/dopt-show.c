@@ -22,13 +22,12 @@ static const char usage[] = "usage: dopt-show [-hV] [--names] [FILE ...]\n"
 struct show {
     struct dopt_file f;
     struct blob b;
-    FILE *out; /* in memory: an error leaves nothing half printed */
+    struct buf out; /* printed when it is whole: an error leaves nothing half printed */
     bool names;
 };
 
 static int show_model(struct show *s, const struct section *x, struct err *e)
 {
-    struct buf text = { 0 };
     struct model m;
     int rc;
 
@@ -36,12 +35,9 @@ static int show_model(struct show *s, const struct section *x, struct err *e)
     model_init(&m);
     rc = model_read(&m, &s->f, e);
     if (rc == 0 && s->names)
-        model_show_names(&m, &text);
+        model_show_names(&m, &s->out);
     else if (rc == 0)
-        model_show(&m, &text);
-    if (text.size > 0)
-        fwrite(text.data, 1, text.size, s->out);
-    buf_release(&text);
+        model_show(&m, &s->out);
     model_release(&m);
     return rc;
 }
@@ -52,7 +48,7 @@ static int show_observed(struct show *s, const struct section *x, struct err *e)
 
     if (observed_unpack(&o, x->p, x->size, e) < 0)
         return -1;
-    observed_print(&o, s->out);
+    observed_show(&o, &s->out);
     observed_release(&o);
     return 0;
 }
@@ -66,7 +62,7 @@ static int show_plan(struct show *s, const struct section *x, struct err *e)
         return err_set(e, "PLAN without QDATA");
     if (plan_unpack(&p, x->p, x->size, q->p, q->size, e) < 0)
         return -1;
-    plan_print(&p, s->out);
+    plan_show(&p, &s->out);
     plan_release(&p);
     return 0;
 }
@@ -91,14 +87,14 @@ static int show_dopt(struct show *s, const char *path, struct err *e)
     if (s->names)
         return show_model(s, NULL, e);
     for (int i = 0; i < f->nrecords; i++) {
-        fprintf(s->out, "history %s %s", f->records[i].tool, f->records[i].version);
+        buf_printf(&s->out, "history %s %s", f->records[i].tool, f->records[i].version);
         for (int k = 0; k < f->records[i].noptions; k++)
-            fprintf(s->out, " %s", f->records[i].options[k]);
-        fprintf(s->out, "\n");
+            buf_printf(&s->out, " %s", f->records[i].options[k]);
+        buf_printf(&s->out, "\n");
     }
     for (int i = 0; i < f->nsections; i++)
-        fprintf(s->out, "section %s %llu bytes\n", f->sections[i].tag,
-                (unsigned long long)f->sections[i].size);
+        buf_printf(&s->out, "section %s %llu bytes\n", f->sections[i].tag,
+                   (unsigned long long)f->sections[i].size);
     for (size_t k = 0; k < sizeof sections / sizeof *sections; k++) {
         const struct section *x = dopt_find(f, sections[k].tag);
 
@@ -116,7 +112,7 @@ static int show_bin(struct show *s, const char *path, struct err *e)
     (void)path;
     if (bin_read(&b, s->b.data, s->b.size, e) < 0)
         return -1;
-    fprintf(s->out, "bin %d float32 %s\n", b.format, shape_text(&b.shape, text));
+    buf_printf(&s->out, "bin %d float32 %s\n", b.format, shape_text(&b.shape, text));
     return 0;
 }
 
@@ -129,7 +125,7 @@ static int show_npy(struct show *s, const char *path, struct err *e)
     (void)path;
     if (npy_read(&t, &owned, s->b.data, s->b.size, e) < 0)
         return -1;
-    fprintf(s->out, "npy %s %s\n", dtype_name(t.dtype), shape_text(&t.shape, text));
+    buf_printf(&s->out, "npy %s %s\n", dtype_name(t.dtype), shape_text(&t.shape, text));
     free(owned);
     return 0;
 }
@@ -143,8 +139,9 @@ static int show_npz(struct show *s, const char *path, struct err *e)
     if (npz_read(&z, s->b.data, s->b.size, NULL, e) < 0)
         return -1;
     for (size_t i = 0; i < z.narrays; i++)
-        fprintf(s->out, "npz %s %s %s\n", z.arrays[i].name, dtype_name(z.arrays[i].tensor.dtype),
-                shape_text(&z.arrays[i].tensor.shape, text));
+        buf_printf(&s->out, "npz %s %s %s\n", z.arrays[i].name,
+                   dtype_name(z.arrays[i].tensor.dtype),
+                   shape_text(&z.arrays[i].tensor.shape, text));
     npz_release(&z);
     return 0;
 }
@@ -152,7 +149,7 @@ static int show_npz(struct show *s, const char *path, struct err *e)
 static int show_param(struct show *s, const char *path, struct err *e)
 {
     (void)path;
-    return param_print(s->b.data, s->b.size, s->out, e);
+    return param_show(s->b.data, s->b.size, &s->out, e);
 }
 
 /* A model that has not been imported: only what it is. */
@@ -163,7 +160,7 @@ static int show_kind(struct show *s, const char *path, struct err *e)
     (void)path;
     if (f == FORMAT_UNKNOWN || f == FORMAT_EMPTY)
         return err_set(e, "is %s", format_name(f));
-    fprintf(s->out, "%s, %zu bytes\n", format_name(f), s->b.size);
+    buf_printf(&s->out, "%s, %zu bytes\n", format_name(f), s->b.size);
     return 0;
 }
 
@@ -180,12 +177,9 @@ static void show_file(struct show *s, const char *path)
     struct err e = { .status = ERR_INPUT };
     int (*show)(struct show *, const char *, struct err *) = show_kind;
     enum format f;
-    char *text = NULL;
-    size_t size = 0;
 
     if (blob_open(&s->b, path, &e) < 0)
         cli_die(&e);
-    s->out = open_memstream(&text, &size);
     if (path == NULL || strcmp(path, "-") == 0)
         path = "<stdin>";
     f = format_guess(s->b.data, s->b.size);
@@ -201,9 +195,8 @@ static void show_file(struct show *s, const char *path)
             err_at(&e, "%s", path);
         cli_die(&e);
     }
-    fclose(s->out);
-    fwrite(text, 1, size, stdout);
-    free(text);
+    fwrite(s->out.data, 1, s->out.size, stdout);
+    buf_release(&s->out);
     if (f == FORMAT_DOPT)
         dopt_release(&s->f);
     blob_release(&s->b);

@@ -27,7 +27,7 @@ static const char usage[] =
     "            [--input_format NHWC|NCHW] [--input_shape SHAPES] [--out_nodes NAMES]\n"
     "            [--compress_conf PARAM] [--device_idx N] [--as grid|qdq] [--method METHOD]\n"
     "            [--exclude NAMES] [--shards N] [--jobs N] [--fit HOW] [--no-resize] [--all]\n"
-    "            [--work DIR] [-v]\n"
+    "            [--to onnx] [--work DIR] [-v]\n"
     "       dopt -h | -V\n";
 
 enum {
@@ -83,7 +83,7 @@ static const struct option options[] = {
 struct args {
     const char *mode, *framework, *model, *weight, *cal_conf, *output, *input_format, *input_shape,
         *out_nodes;
-    const char *param, *as, *method, *exclude, *fit, *work;
+    const char *param, *as, *method, *exclude, *fit, *to, *work;
     long shards, jobs;
     bool no_resize, all, verbose;
 };
@@ -163,7 +163,7 @@ static void read_option(struct args *a, int o)
         a->work = optarg;
         break;
     case O_TO:
-        one_of("--to", optarg, "onnx");
+        a->to = one_of("--to", optarg, "onnx");
         break;
     case 'v':
         a->verbose = true;
@@ -473,7 +473,7 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     word(c, "OBSERVE_FLAGS=", a->all ? "--all" : NULL);
     word(c, "IMPORT_FLAGS=", NULL);
     word(c, "QUANT_FLAGS=", NULL);
-    word(c, "EMIT_FLAGS=", NULL);
+    word(c, "EMIT_FLAGS=", a->to != NULL ? "--to onnx" : NULL);
     word(c, "RUN=", NULL);
     word(c, "THREADS=", a->shards > 1 ? "1" : NULL);
     word(c, "all", "");
@@ -518,6 +518,7 @@ int main(int argc, char **argv)
     links_remove(&l);
     if (status != 0)
         return explain(work, log, status);
+    guard_pair_keep(work, a.output, a.param);
     summary_print(&(struct summary){ a.model, a.output, a.param, work, seconds() - start });
     puts("Quantize model success");
     return cli_finish();

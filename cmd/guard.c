@@ -9,14 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli.h"
 #include "conf/conf.h"
 #include "guard.h"
-#include "param/param.h"
 
 static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -99,13 +97,20 @@ void guard_calibration(const char *config, const char *const outputs[][2], int n
     conf_release(&c);
 }
 
-/* A name that out_open makes for a dopt file being written: NAME.dopt.XXXXXX (base/file.c). */
+/* A name that out_open makes (base/file.c) for one of pipeline.mk's own files: NAME.dopt.XXXXXX. */
 static bool half_written(const char *name)
 {
+    static const char *const stages[] = { "model.dopt", "observed.dopt", "plan.dopt" };
     const char *dot = strrchr(name, '.');
+    bool ours = false;
 
-    return dot != NULL && dot - name >= 5 && strncmp(dot - 5, ".dopt", 5) == 0 &&
-           strlen(dot + 1) == 6 && strspn(dot + 1, LETTERS) == 6;
+    if (dot == NULL || strlen(dot + 1) != 6 || strspn(dot + 1, LETTERS) != 6)
+        return false;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        ours |= (size_t)(dot - name) == strlen(stages[i]) &&
+                strncmp(name, stages[i], strlen(stages[i])) == 0;
+    return ours || (strncmp(name, "shard-", 6) == 0 && dot - name > 11 &&
+                    strncmp(dot - 5, ".dopt", 5) == 0);
 }
 
 static void remove_half_written(const char *work)
@@ -139,29 +144,62 @@ void guard_lock(const char *work)
     free(path);
 }
 
-static bool is_file(const char *path)
+/* XXH3-128 of a regular file's bytes; "-" where there is none. */
+static void digest_of(const char *path, char hex[static 33])
 {
+    struct digest d;
+    struct blob b;
     struct stat st;
+    struct err e;
 
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    strcpy(hex, "-");
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || blob_open(&b, path, &e) < 0)
+        return;
+    digest_begin(&d);
+    digest_add(&d, b.data, b.size);
+    digest_finish(&d, hex);
+    blob_release(&b);
+}
+
+static char *pair_text(const char *output, const char *param)
+{
+    char a[33], b[33];
+
+    digest_of(output, a);
+    digest_of(param, b);
+    return mem_printf("%s %s\n", a, b);
 }
 
 void guard_pair(const char *work, const char *output, const char *param)
 {
-    struct blob o = { 0 }, p = { 0 };
-    char hex[33] = "", digest[33] = "", *stamp = mem_printf("%s/emit.stamp", work);
-    XXH128_canonical_t c;
+    char *path = mem_printf("%s/pair", work), *stamp = mem_printf("%s/emit.stamp", work);
+    char *now = pair_text(output, param);
+    struct blob kept = { 0 };
     struct err e;
 
-    if (is_file(output) && is_file(param) && blob_open(&o, output, &e) == 0 &&
-        blob_open(&p, param, &e) == 0) {
-        XXH128_canonicalFromHash(&c, XXH3_128bits(o.data, o.size));
-        for (int i = 0; i < 16; i++)
-            snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);
-        if (param_digest(p.data, p.size, digest) < 0 || strcmp(hex, digest) != 0)
-            unlink(stamp);
-    }
-    blob_release(&o);
-    blob_release(&p);
+    if (access(path, R_OK) < 0 || blob_open(&kept, path, &e) < 0 || kept.size != strlen(now) ||
+        memcmp(kept.data, now, kept.size) != 0)
+        unlink(stamp);
+    blob_release(&kept);
+    free(now);
     free(stamp);
+    free(path);
+}
+
+void guard_pair_keep(const char *work, const char *output, const char *param)
+{
+    char *path = mem_printf("%s/pair", work), *now = pair_text(output, param);
+    struct out o = { 0 };
+    struct err e = { .status = ERR_INPUT };
+    int rc = out_open(&o, path, &e);
+
+    if (rc == 0) {
+        out_put(&o, now, strlen(now));
+        rc = out_commit(&o, &e);
+    }
+    out_release(&o);
+    if (rc < 0)
+        cli_die(&e);
+    free(now);
+    free(path);
 }

@@ -13,8 +13,9 @@ void guard_calibration(const char *config, const char *const outputs[][2], int n
 /* Takes the work folder for this process (until it ends) and removes what a killed run left half
  * written in it; dies where another run has it. */
 void guard_lock(const char *work);
-/* Makes the last stage run again where output and param are not the pair that it wrote: damaged, or
- * param belongs to another model by now. */
+/* Makes the last stage run again where output and param are not the pair that guard_pair_keep noted in
+ * the work folder: damaged, or written by another run meanwhile. */
 void guard_pair(const char *work, const char *output, const char *param);
+void guard_pair_keep(const char *work, const char *output, const char *param);
 
 #endif

@@ -38,6 +38,9 @@ void samples_close(struct samples *s);
 /* The inputs of one step, row-major; release with samples_drop. */
 int samples_step(const struct samples *s, long step, struct tensor *in, struct err *e);
 void samples_drop(const struct samples *s, struct tensor *in);
+/* Tells sets apart: of all that the first, the middle and the last step feed. Dies where one of them
+ * cannot be read. */
+void samples_digest(const struct samples *s, char hex[static 33]);
 /* The first entry of a step, for messages. */
 const char *samples_name(const struct samples *s, long step);
 

@@ -206,6 +206,15 @@ def halves():
 
 
 @case
+def half_outputs():
+    """A float16 constant that is an output itself is widened like any other."""
+    c = rand(3, 4).astype(np.float16)
+    m = model([h.make_node('Identity', ['x'], ['y'], name='i')], {'x': (T.FLOAT16, [2])}, ['y', 'c'], {'c': c})
+    x = rand(2).astype(np.float16).astype(np.float32)
+    return m, {'x': x}, {'y': x, 'c': c.astype(np.float32)}
+
+
+@case
 def typed():
     """Every typed list of TensorProto instead of raw_data."""
     def t(name, kind, dims, v):

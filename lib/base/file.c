@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <xxhash.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -186,8 +185,6 @@ int out_open(struct out *o, const char *path, struct err *e)
 void out_put(struct out *o, const void *p, size_t size)
 {
     o->offset += size;
-    if (o->digest != NULL)
-        XXH3_128bits_update(o->digest, p, size);
     if (o->error == 0 && size > 0 && fwrite(p, 1, size, o->f) != size)
         o->error = errno ? errno : EIO;
 }
@@ -213,21 +210,6 @@ void out_pad(struct out *o, size_t align)
     size_t n = (size_t)(-o->offset & (align - 1));
 
     out_put(o, zeros, n);
-}
-
-void out_digest_begin(struct out *o)
-{
-    o->digest = XXH3_createState();
-    XXH3_128bits_reset(o->digest);
-}
-
-void out_digest(const struct out *o, char hex[static 33])
-{
-    XXH128_canonical_t c;
-
-    XXH128_canonicalFromHash(&c, XXH3_128bits_digest(o->digest));
-    for (int i = 0; i < 16; i++)
-        snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);
 }
 
 int out_finish(struct out *o, struct err *e)
@@ -273,7 +255,6 @@ void out_release(struct out *o)
         pending_drop(o->tmp);
         free(o->tmp);
     }
-    XXH3_freeState(o->digest);
     free(o->path);
     *o = (struct out){ 0 };
 }

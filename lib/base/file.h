@@ -34,15 +34,11 @@ struct out {
     char *path, *tmp; /* NULL for stdout; tmp NULL where written in place */
     uint64_t offset;  /* bytes put so far */
     int error;        /* errno of the first failure */
-    struct XXH3_state_s *digest;
 };
 int out_open(struct out *o, const char *path, struct err *e);
 void out_put(struct out *o, const void *p, size_t size);
 void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_pad(struct out *o, size_t align); /* zeros up to a multiple of align */
-/* XXH3-128 of everything put after out_digest_begin, as 32 hex digits. */
-void out_digest_begin(struct out *o);
-void out_digest(const struct out *o, char hex[static 33]);
 /* Writes and syncs everything, so that of several files none appears if one cannot be written. */
 int out_finish(struct out *o, struct err *e);
 int out_commit(struct out *o, struct err *e);

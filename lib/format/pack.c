@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "base/digest.h"
 #include "base/wire.h"
 #include "format/model.h"
 #include "model.pb-c.h"
@@ -246,7 +245,7 @@ void model_pack(const struct model *m, const struct layout *l, const char *folde
 }
 
 /* A linked file is not read through: its size and time stand for its bytes. */
-static void digest_data(XXH3_state_t *x, const struct model *m, bool link)
+static void digest_data(struct digest *x, const struct model *m, bool link)
 {
     struct layout l;
 
@@ -259,27 +258,23 @@ static void digest_data(XXH3_state_t *x, const struct model *m, bool link)
             words[2] = m->links[l.link[i]].blob.mtime;
             words[3] = l.offset[i];
         }
-        XXH3_128bits_update(x, words, sizeof words);
+        digest_add(x, words, sizeof words);
         if (l.link[i] < 0)
-            XXH3_128bits_update(x, m->data[i].p, m->data[i].size);
+            digest_add(x, m->data[i].p, m->data[i].size);
     }
     layout_release(&l);
 }
 
 void model_add(struct dopt_file *f, struct model *m, bool link)
 {
-    XXH3_state_t *x = XXH3_createState();
+    struct digest x;
     struct buf graph = { 0 };
-    XXH128_hash_t h;
 
     model_pack(m, NULL, NULL, &graph);
-    XXH3_128bits_reset(x);
-    XXH3_128bits_update(x, graph.data, graph.size);
-    digest_data(x, m, link);
-    h = XXH3_128bits_digest(x);
-    snprintf(m->digest, sizeof m->digest, "%016llx%016llx", (unsigned long long)h.high64,
-             (unsigned long long)h.low64);
-    XXH3_freeState(x);
+    digest_begin(&x);
+    digest_add(&x, graph.data, graph.size);
+    digest_data(&x, m, link);
+    digest_finish(&x, m->digest);
     buf_release(&graph);
     f->model = m;
     f->fresh = true;

@@ -191,13 +191,13 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct tensor_stats *)a)->name, ((const struct tensor_stats *)b)->name);
 }
 
-int collector_finish(struct collector *c, struct observed *o, uint64_t steps, uint64_t first,
-                     uint64_t end, bool all, struct err *e)
+int collector_finish(struct collector *c, struct observed *o, uint64_t first, uint64_t end,
+                     struct err *e)
 {
-    struct observed fresh = { .steps = steps, .all = all };
+    struct observed fresh;
     int rc;
 
-    snprintf(fresh.model, sizeof fresh.model, "%s", c->m->digest);
+    observed_begin(&fresh, o->model, o->set, o->steps, o->all);
     snprintf(fresh.isa, sizeof fresh.isa, "%s", isa_name());
     if (end > first) {
         fresh.ranges = NEW(struct step_range);

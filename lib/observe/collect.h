@@ -20,9 +20,8 @@ struct collector_place {
  * name tensor and sample. */
 int collector_seen(void *place, const struct value *v, const struct tensor *t, struct err *e);
 
-/* Adds everything gathered to o (an observed of this model, or an empty one that gets it all) as
- * steps first .. end-1, and starts anew. */
-int collector_finish(struct collector *c, struct observed *o, uint64_t steps, uint64_t first,
-                     uint64_t end, bool all, struct err *e);
+/* Adds everything gathered to o as steps first .. end-1, and starts anew. */
+int collector_finish(struct collector *c, struct observed *o, uint64_t first, uint64_t end,
+                     struct err *e);
 
 #endif

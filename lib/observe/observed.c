@@ -1,6 +1,7 @@
 /* observed.c: see observed.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,14 @@ void stats_release(struct tensor_stats *s)
     free(s->channels.min);
     free(s->channels.max);
     s->channels = (struct channels){ 0 };
+}
+
+void observed_begin(struct observed *o, const char *model, const char *set, uint64_t steps,
+                    bool all)
+{
+    *o = (struct observed){ .steps = steps, .all = all };
+    snprintf(o->model, sizeof o->model, "%s", model);
+    snprintf(o->set, sizeof o->set, "%s", set);
 }
 
 void observed_release(struct observed *o)
@@ -153,6 +162,8 @@ static int compatible(const struct observed *a, const struct observed *b, struct
     if (a->steps != b->steps)
         return err_set(e, "of a calibration set of %llu steps, the ones before of %llu",
                        (unsigned long long)b->steps, (unsigned long long)a->steps);
+    if (strcmp(a->set, b->set) != 0)
+        return err_set(e, "of another calibration set than the ones before");
     if (a->all != b->all)
         return err_set(e, "observed %s --all, the ones before %s", b->all ? "with" : "without",
                        a->all ? "with" : "without");
@@ -177,12 +188,10 @@ int observed_merge(struct observed *into, const struct observed *from, struct er
 {
     int known = into->n;
 
-    if (into->model[0] == '\0') { /* the first one */
-        memcpy(into->model, from->model, sizeof into->model);
+    if (into->model[0] == '\0') /* the first one */
+        observed_begin(into, from->model, from->set, from->steps, from->all);
+    if (into->isa[0] == '\0')
         memcpy(into->isa, from->isa, sizeof into->isa);
-        into->steps = from->steps;
-        into->all = from->all;
-    }
     if (compatible(into, from, e) < 0 || ranges_merge(into, from, e) < 0)
         return -1;
     if (strcmp(into->isa, from->isa) != 0) {
@@ -261,6 +270,7 @@ void observed_pack(const struct observed *o, struct buf *out)
     }
     msg.model = (char *)o->model;
     msg.isa = (char *)o->isa;
+    msg.set = (char *)o->set;
     msg.steps = o->steps;
     msg.all = o->all;
     msg.n_range = nr;
@@ -333,14 +343,13 @@ int observed_unpack(struct observed *o, const void *p, size_t size, struct err *
     *o = (struct observed){ 0 };
     if (m == NULL)
         return -1;
-    if (strlen(m->model) >= sizeof o->model || strlen(m->isa) >= sizeof o->isa) {
+    if (strlen(m->model) >= sizeof o->model || strlen(m->isa) >= sizeof o->isa ||
+        strlen(m->set) >= sizeof o->set) {
         err_set(e, "OBSERVED section is damaged");
         goto out;
     }
-    strcpy(o->model, m->model);
+    observed_begin(o, m->model, m->set, m->steps, m->all);
     strcpy(o->isa, m->isa);
-    o->steps = m->steps;
-    o->all = m->all;
     o->ranges = NEW_ARRAY(struct step_range, m->n_range);
     for (size_t i = 0; i < m->n_range; i++) {
         o->ranges[o->nranges++] = (struct step_range){ m->range[i]->first, m->range[i]->end };
@@ -361,25 +370,27 @@ out:
     return rc;
 }
 
-void observed_print(const struct observed *o, FILE *f)
+void observed_show(const struct observed *o, struct buf *out)
 {
-    fprintf(f, "observed model %s, %llu of %llu steps, %s%s\n", o->model,
-            (unsigned long long)observed_steps_done(o), (unsigned long long)o->steps, o->isa,
-            o->all ? ", all tensors" : "");
+    buf_printf(out, "observed model %s, %llu of %llu steps, %s%s\n", o->model,
+               (unsigned long long)observed_steps_done(o), (unsigned long long)o->steps, o->isa,
+               o->all ? ", all tensors" : "");
+    buf_printf(out, "calibration set %s\n", o->set);
     for (int i = 0; i < o->nranges; i++)
-        fprintf(f, "steps %llu %llu\n", (unsigned long long)o->ranges[i].first,
-                (unsigned long long)o->ranges[i].end);
+        buf_printf(out, "steps %llu %llu\n", (unsigned long long)o->ranges[i].first,
+                   (unsigned long long)o->ranges[i].end);
     for (int i = 0; i < o->n; i++) {
         const struct tensor_stats *t = &o->tensors[i];
 
-        fprintf(f,
-                "tensor %s: %llu steps, %llu values, %llu zeros, min %.9g at %llu, max %.9g at "
-                "%llu, %zu bins",
-                t->name, (unsigned long long)t->samples, (unsigned long long)t->count,
-                (unsigned long long)t->zeros, (double)t->min, (unsigned long long)t->min_step,
-                (double)t->max, (unsigned long long)t->max_step, t->hist.n);
+        buf_printf(out,
+                   "tensor %s: %llu steps, %llu values, %llu zeros, min %.9g at %llu, max %.9g at "
+                   "%llu, %zu bins",
+                   t->name, (unsigned long long)t->samples, (unsigned long long)t->count,
+                   (unsigned long long)t->zeros, (double)t->min, (unsigned long long)t->min_step,
+                   (double)t->max, (unsigned long long)t->max_step, t->hist.n);
         if (t->channels.n > 0)
-            fprintf(f, ", %lld channels on axis %d", (long long)t->channels.n, t->channels.axis);
-        fprintf(f, "\n");
+            buf_printf(out, ", %lld channels on axis %d", (long long)t->channels.n,
+                       t->channels.axis);
+        buf_printf(out, "\n");
     }
 }

@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -43,6 +42,7 @@ struct step_range {
 struct observed {
     struct arena arena;
     char model[33], isa[32];
+    char set[33];   /* digest of the calibration set: of its first, middle and last step */
     uint64_t steps; /* of the whole calibration set */
     bool all;
     int nranges;
@@ -51,6 +51,9 @@ struct observed {
     struct tensor_stats *tensors; /* by name */
 };
 
+/* Empty observations of a model and a set of so many steps. */
+void observed_begin(struct observed *o, const char *model, const char *set, uint64_t steps,
+                    bool all);
 void observed_release(struct observed *o);
 void observed_pack(const struct observed *o, struct buf *out);
 int observed_unpack(struct observed *o, const void *p, size_t size, struct err *e);
@@ -60,7 +63,7 @@ int observed_merge(struct observed *into, const struct observed *from, struct er
 const struct tensor_stats *observed_find(const struct observed *o, const char *name);
 uint64_t observed_steps_done(const struct observed *o);
 /* Stable text for dopt-show. */
-void observed_print(const struct observed *o, FILE *f);
+void observed_show(const struct observed *o, struct buf *out);
 
 /* Building blocks that the collector shares. */
 void stats_merge(struct tensor_stats *into, const struct tensor_stats *from);

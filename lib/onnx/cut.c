@@ -35,30 +35,11 @@ static Onnx__ValueInfoProto *declared(const Onnx__GraphProto *g, const char *nam
 /* An output of v's type and rank; its dims are left open, as batches may be. */
 static Onnx__ValueInfoProto *declare(struct edit *d, const char *name, const struct value *from)
 {
-    Onnx__ValueInfoProto *v = arena_alloc(&d->arena, sizeof *v);
-    Onnx__TypeProto *type = arena_alloc(&d->arena, sizeof *type);
-    Onnx__TypeProto__Tensor *tensor = arena_alloc(&d->arena, sizeof *tensor);
+    struct shape open = from->shape;
 
-    onnx__value_info_proto__init(v);
-    onnx__type_proto__init(type);
-    onnx__type_proto__tensor__init(tensor);
-    v->name = (char *)name;
-    v->type = type;
-    type->tensor_type = tensor;
-    tensor->has_elem_type = 1;
-    tensor->elem_type = (int32_t)(from->dtype == DT_NONE ? DT_F32 : from->dtype);
-    if (from->shape.rank < 0)
-        return v;
-    tensor->shape = arena_alloc(&d->arena, sizeof *tensor->shape);
-    onnx__tensor_shape_proto__init(tensor->shape);
-    tensor->shape->n_dim = (size_t)from->shape.rank;
-    tensor->shape->dim = arena_alloc(&d->arena, tensor->shape->n_dim * sizeof *tensor->shape->dim);
-    for (int i = 0; i < from->shape.rank; i++) {
-        tensor->shape->dim[i] = arena_alloc(&d->arena, sizeof **tensor->shape->dim);
-        onnx__tensor_shape_proto__dimension__init(tensor->shape->dim[i]);
-        tensor->shape->dim[i]->dim_param = arena_printf(&d->arena, "%s_dim%d", name, i);
-    }
-    return v;
+    for (int i = 0; i < open.rank; i++)
+        open.dim[i] = -1;
+    return edit_declare(d, name, from->dtype, &open);
 }
 
 /* Everything that a node, subgraphs included, reads. */

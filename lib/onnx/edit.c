@@ -167,32 +167,37 @@ static void **append(struct edit *d, void **items, size_t *n, void *p)
     return grown;
 }
 
-static void declare_input(struct edit *d, const Onnx__TensorProto *t)
+Onnx__ValueInfoProto *edit_declare(struct edit *d, const char *name, enum dtype dtype,
+                                   const struct shape *shape)
 {
-    Onnx__GraphProto *g = d->proto->graph;
     Onnx__ValueInfoProto *v = arena_alloc(&d->arena, sizeof *v);
     Onnx__TypeProto *type = arena_alloc(&d->arena, sizeof *type);
     Onnx__TypeProto__Tensor *tensor = arena_alloc(&d->arena, sizeof *tensor);
-    Onnx__TensorShapeProto *shape = arena_alloc(&d->arena, sizeof *shape);
 
     onnx__value_info_proto__init(v);
     onnx__type_proto__init(type);
     onnx__type_proto__tensor__init(tensor);
-    onnx__tensor_shape_proto__init(shape);
-    v->name = t->name;
+    v->name = (char *)name;
     v->type = type;
     type->tensor_type = tensor;
     tensor->has_elem_type = 1;
-    tensor->elem_type = t->data_type;
-    tensor->shape = shape;
-    for (size_t i = 0; i < t->n_dims; i++) {
+    tensor->elem_type = (int32_t)(dtype == DT_NONE ? DT_F32 : dtype);
+    if (shape->rank < 0)
+        return v;
+    tensor->shape = arena_alloc(&d->arena, sizeof *tensor->shape);
+    onnx__tensor_shape_proto__init(tensor->shape);
+    for (int i = 0; i < shape->rank; i++) {
         Onnx__TensorShapeProto__Dimension *dim = arena_alloc(&d->arena, sizeof *dim);
 
         onnx__tensor_shape_proto__dimension__init(dim);
-        set_i64(&dim->has_dim_value, &dim->dim_value, t->dims[i]);
-        shape->dim = (void *)append(d, (void **)shape->dim, &shape->n_dim, dim);
+        if (shape->dim[i] >= 0)
+            set_i64(&dim->has_dim_value, &dim->dim_value, shape->dim[i]);
+        else
+            dim->dim_param = arena_printf(&d->arena, "%s_dim%d", name, i);
+        tensor->shape->dim =
+            (void *)append(d, (void **)tensor->shape->dim, &tensor->shape->n_dim, dim);
     }
-    g->input = (void *)append(d, (void **)g->input, &g->n_input, v);
+    return v;
 }
 
 const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, int rank,
@@ -202,8 +207,12 @@ const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, in
     Onnx__TensorProto *t = edit_tensor(d, name, dtype, rank, dims, data);
 
     g->initializer = (void *)append(d, (void **)g->initializer, &g->n_initializer, t);
-    if (d->proto->ir_version < 4) /* there initializers are graph inputs with a value */
-        declare_input(d, t);
+    if (d->proto->ir_version < 4) { /* there initializers are graph inputs with a value */
+        struct shape shape = shape_of(rank, dims);
+
+        g->input = (void *)append(d, (void **)g->input, &g->n_input,
+                                  edit_declare(d, t->name, dtype, &shape));
+    }
     return t->name;
 }
 

@@ -63,6 +63,9 @@ void edit_refer(struct edit *d, Onnx__TensorProto *t, struct fresh data);
 /* The same, as an initializer of the main graph; returns its name. */
 const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, int rank,
                           const int64_t *dims, struct fresh data);
+/* A declaration of that type; unknown dims get a name of their own. The name is borrowed. */
+Onnx__ValueInfoProto *edit_declare(struct edit *d, const char *name, enum dtype dtype,
+                                   const struct shape *shape);
 Onnx__NodeProto *edit_node(struct edit *d, const char *op, const char *name, int nin,
                            const char *const *in, const char *out);
 void edit_attr_int(struct edit *d, Onnx__NodeProto *n, const char *name, int64_t i);

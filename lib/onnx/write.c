@@ -25,39 +25,6 @@ static void *grow(struct writer *w, void *items, size_t *n, void *p)
     return grown;
 }
 
-static Onnx__ValueInfoProto *value_info(struct writer *w, const struct value *v)
-{
-    Onnx__ValueInfoProto *info = arena_alloc(&w->d->arena, sizeof *info);
-    Onnx__TypeProto *type = arena_alloc(&w->d->arena, sizeof *type);
-    Onnx__TypeProto__Tensor *tensor = arena_alloc(&w->d->arena, sizeof *tensor);
-    Onnx__TensorShapeProto *shape = arena_alloc(&w->d->arena, sizeof *shape);
-
-    onnx__value_info_proto__init(info);
-    onnx__type_proto__init(type);
-    onnx__type_proto__tensor__init(tensor);
-    onnx__tensor_shape_proto__init(shape);
-    info->name = (char *)v->name;
-    info->type = type;
-    type->tensor_type = tensor;
-    tensor->has_elem_type = 1;
-    tensor->elem_type = (int32_t)(v->dtype == DT_NONE ? DT_F32 : v->dtype);
-    if (v->shape.rank >= 0)
-        tensor->shape = shape;
-    for (int i = 0; i < v->shape.rank; i++) {
-        Onnx__TensorShapeProto__Dimension *dim = arena_alloc(&w->d->arena, sizeof *dim);
-
-        onnx__tensor_shape_proto__dimension__init(dim);
-        if (v->shape.dim[i] >= 0) {
-            dim->has_dim_value = 1;
-            dim->dim_value = v->shape.dim[i];
-        } else {
-            dim->dim_param = arena_printf(&w->d->arena, "%s_dim%d", v->name, i);
-        }
-        shape->dim = grow(w, shape->dim, &shape->n_dim, dim);
-    }
-    return info;
-}
-
 /* An input's or output's declaration: SOURCE's own where there is one, so that free dims stay free. */
 static Onnx__ValueInfoProto *declaration(struct writer *w, const Onnx__GraphProto *source,
                                          const struct value *v)
@@ -76,7 +43,7 @@ static Onnx__ValueInfoProto *declaration(struct writer *w, const Onnx__GraphProt
             info->type->tensor_type->elem_type = (int32_t)(v->dtype == DT_NONE ? DT_F32 : v->dtype);
         return info;
     }
-    return value_info(w, v);
+    return edit_declare(w->d, v->name, v->dtype, &v->shape);
 }
 
 static Onnx__TensorProto *constant_proto(struct writer *w, const struct value *v, bool unfolded)
@@ -241,9 +208,11 @@ static Onnx__GraphProto *write_graph(struct writer *w, const struct graph *g, On
         if (g->out[i]->constant != NULL)
             write_constant(w, g->out[i], false);
     for (int i = 0; i < g->nin && !main_graph; i++)
-        out->input = grow(w, out->input, &out->n_input, value_info(w, g->in[i]));
+        out->input = grow(w, out->input, &out->n_input,
+                          edit_declare(w->d, g->in[i]->name, g->in[i]->dtype, &g->in[i]->shape));
     for (int i = 0; i < g->nout && !main_graph; i++) {
-        Onnx__ValueInfoProto *info = value_info(w, g->out[i]);
+        Onnx__ValueInfoProto *info =
+            edit_declare(w->d, g->out[i]->name, g->out[i]->dtype, &g->out[i]->shape);
 
         info->type->tensor_type->shape = NULL;
         out->output = grow(w, out->output, &out->n_output, info);

@@ -1,7 +1,9 @@
 /* param.c: see param.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/digest.h"
 #include "base/wire.h"
 #include "param.pb-c.h"
 #include "param/param.h"
@@ -41,8 +43,26 @@ static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Par
     m->bias_scale = l->bias;
 }
 
-void param_pack(const struct plan *p, const char *digest, struct buf *out)
+/* Tells quantized models apart: of every node's name, scales, int8 weight and int32 bias. */
+static void model_digest(const struct plan *p, char hex[static 33])
 {
+    struct digest d;
+
+    digest_begin(&d);
+    for (int i = 0; i < p->nnodes; i++) {
+        const struct plan_node *n = &p->nodes[i];
+
+        digest_add(&d, n->name, strlen(n->name) + 1);
+        digest_add(&d, n->scales, (size_t)n->nscales * sizeof *n->scales);
+        digest_add(&d, n->weight, n->nweights);
+        digest_add(&d, n->bias, n->nbias * sizeof *n->bias);
+    }
+    digest_finish(&d, hex);
+}
+
+void param_pack(const struct plan *p, struct buf *out)
+{
+    char digest[33];
     size_t n = (size_t)p->nnodes;
     Dopt__Param__Param msg = DOPT__PARAM__PARAM__INIT;
     Dopt__Param__Node *nodes = NEW_ARRAY(Dopt__Param__Node, n),
@@ -55,7 +75,8 @@ void param_pack(const struct plan *p, const char *digest, struct buf *out)
     }
     msg.version = 1;
     msg.strategy = (char *)"Quant_INT8-8";
-    msg.model_digest = (char *)digest;
+    model_digest(p, digest);
+    msg.model_digest = digest;
     msg.config_digest = (char *)p->config;
     msg.n_node = n;
     msg.node = pnodes;
@@ -67,18 +88,6 @@ void param_pack(const struct plan *p, const char *digest, struct buf *out)
     free(lists);
     free(nodes);
     free(pnodes);
-}
-
-int param_digest(const void *bytes, size_t size, char hex[static 33])
-{
-    struct err ignored;
-    Dopt__Param__Param *m = wire_unpack(&dopt__param__param__descriptor, bytes, size, &ignored);
-
-    if (m == NULL)
-        return -1;
-    snprintf(hex, 33, "%s", m->model_digest);
-    dopt__param__param__free_unpacked(m, NULL);
-    return 0;
 }
 
 /* A name inside double quotes. */
@@ -116,7 +125,7 @@ static const char *type_name(Dopt__Param__DataType t)
                                                 : "undefined";
 }
 
-int param_print(const void *bytes, size_t size, FILE *f, struct err *e)
+int param_show(const void *bytes, size_t size, struct buf *out, struct err *e)
 {
     Dopt__Param__Param *m = wire_unpack(&dopt__param__param__descriptor, bytes, size, e);
 
@@ -130,23 +139,23 @@ int param_print(const void *bytes, size_t size, FILE *f, struct err *e)
         dopt__param__param__free_unpacked(m, NULL);
         return -1;
     }
-    fprintf(f, "param %s, model %s, config %s, %zu nodes\n", m->strategy, m->model_digest,
-            m->config_digest, m->n_node);
+    buf_printf(out, "param %s, model %s, config %s, %zu nodes\n", m->strategy, m->model_digest,
+               m->config_digest, m->n_node);
     for (size_t i = 0; i < m->n_node; i++) {
         const Dopt__Param__Node *n = m->node[i];
 
-        fprintf(f, "node %s\n  weight %s\n", n->name, n->weight_name);
-        fprintf(f, "  input %s scale %.9g offset %d\n", type_name(n->input_type),
-                n->n_input_scale > 0 ? (double)n->input_scale[0] : 0,
-                n->n_input_offset > 0 ? n->input_offset[0] : 0);
-        fprintf(f, "  weights %s scale", type_name(n->weight_type));
+        buf_printf(out, "node %s\n  weight %s\n", n->name, n->weight_name);
+        buf_printf(out, "  input %s scale %.9g offset %d\n", type_name(n->input_type),
+                   n->n_input_scale > 0 ? (double)n->input_scale[0] : 0,
+                   n->n_input_offset > 0 ? n->input_offset[0] : 0);
+        buf_printf(out, "  weights %s scale", type_name(n->weight_type));
         for (size_t k = 0; k < n->n_weight_scale; k++)
-            fprintf(f, " %.9g", (double)n->weight_scale[k]);
+            buf_printf(out, " %.9g", (double)n->weight_scale[k]);
         if (n->n_bias_scale > 0)
-            fprintf(f, "\n  bias int32 scale");
+            buf_printf(out, "\n  bias int32 scale");
         for (size_t k = 0; k < n->n_bias_scale; k++)
-            fprintf(f, " %.9g", (double)n->bias_scale[k]);
-        fprintf(f, "\n");
+            buf_printf(out, " %.9g", (double)n->bias_scale[k]);
+        buf_printf(out, "\n");
     }
     dopt__param__param__free_unpacked(m, NULL);
     return 0;

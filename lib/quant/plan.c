@@ -272,32 +272,32 @@ int plan_fits(const struct plan *p, const struct model *m, struct err *e)
     return f.bad ? -1 : 0;
 }
 
-void plan_print(const struct plan *p, FILE *f)
+void plan_show(const struct plan *p, struct buf *out)
 {
-    fprintf(f, "plan model %s, config %s\n", p->model, p->config);
-    fprintf(f, "options %s\n", p->options);
+    buf_printf(out, "plan model %s, config %s\n", p->model, p->config);
+    buf_printf(out, "options %s\n", p->options);
     for (int i = 0; i < p->ntensors; i++) {
         const struct plan_tensor *t = &p->tensors[i];
 
-        fprintf(f,
-                "tensor %s: %s scale %.9g zero_point %d, saw %.9g to %.9g, covers %.9g to %.9g "
-                "(%s, %.4g%% clipped, %.1f dB)\n",
-                t->name, t->is_signed ? "int8" : "uint8", (double)t->scale, t->zero_point,
-                (double)t->min, (double)t->max, (double)t->low, (double)t->high, t->how,
-                100 * t->clipped, t->sqnr);
+        buf_printf(out,
+                   "tensor %s: %s scale %.9g zero_point %d, saw %.9g to %.9g, covers %.9g to %.9g "
+                   "(%s, %.4g%% clipped, %.1f dB)\n",
+                   t->name, t->is_signed ? "int8" : "uint8", (double)t->scale, t->zero_point,
+                   (double)t->min, (double)t->max, (double)t->low, (double)t->high, t->how,
+                   100 * t->clipped, t->sqnr);
     }
     for (int i = 0; i < p->nnodes; i++) {
         const struct plan_node *n = &p->nodes[i];
 
-        fprintf(f, "node %s: weight %s, input %s as %s, %d weight scales %.9g", n->name,
-                n->weight_name, n->input, p->tensors[n->tensor].name, n->nscales,
-                (double)n->scales[0]);
-        fprintf(f, n->nscales > 1 ? " …%s\n" : "%s\n",
-                n->float_bias != NULL ? ", corrected int32 bias"
-                : n->nbias > 0        ? ", int32 bias"
-                                      : "");
+        buf_printf(out, "node %s: weight %s, input %s as %s, %d weight scales %.9g", n->name,
+                   n->weight_name, n->input, p->tensors[n->tensor].name, n->nscales,
+                   (double)n->scales[0]);
+        buf_printf(out, n->nscales > 1 ? " …%s\n" : "%s\n",
+                   n->float_bias != NULL ? ", corrected int32 bias"
+                   : n->nbias > 0        ? ", int32 bias"
+                                         : "");
     }
     for (int i = 0; i < p->nfloats; i++)
-        fprintf(f, "float %s: weight %s, %s\n", p->floats[i].name, p->floats[i].weight_name,
-                p->floats[i].why);
+        buf_printf(out, "float %s: weight %s, %s\n", p->floats[i].name, p->floats[i].weight_name,
+                   p->floats[i].why);
 }

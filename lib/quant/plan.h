@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -64,6 +63,7 @@ void plan_weight_grid(const struct plan_node *n, const struct weight_view *v, fl
 /* Every planned node is in the model, with as many weights, scales and biases as it needs. */
 struct model;
 int plan_fits(const struct plan *p, const struct model *m, struct err *e);
-void plan_print(const struct plan *p, FILE *f);
+/* Stable text for dopt-show. */
+void plan_show(const struct plan *p, struct buf *out);
 
 #endif

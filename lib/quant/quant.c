@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "base/digest.h"
 #include "base/names.h"
 #include "base/ordered.h"
 #include "op/points.h"
@@ -378,7 +377,7 @@ static void sort_tensors(struct plan *p)
 static void describe(struct quantizer *z)
 {
     struct buf b = { 0 };
-    XXH128_canonical_t digest;
+    struct digest digest;
 
     buf_printf(&b, "method=%s", range_method_name(z->q->range.method));
     if (z->q->range.method == RANGE_PERCENTILE)
@@ -390,9 +389,9 @@ static void describe(struct quantizer *z)
     for (int i = 0; i < z->q->nexclude; i++)
         buf_printf(&b, " exclude=%s", z->q->exclude[i]);
     z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);
-    XXH128_canonicalFromHash(&digest, XXH3_128bits(b.data, b.size));
-    for (int i = 0; i < 16; i++)
-        snprintf(z->p->config + 2 * i, 3, "%02x", digest.digest[i]);
+    digest_begin(&digest);
+    digest_add(&digest, b.data, b.size);
+    digest_finish(&digest, z->p->config);
     buf_release(&b);
 }
 

@@ -182,6 +182,20 @@ static bool misaligned(const struct tensor *t)
            (uintptr_t)t->data % dtype_size(t->dtype) != 0;
 }
 
+static void constant_prepare(struct engine *g, const struct value *v)
+{
+    struct tensor *t = v == NULL || v->constant == NULL ? NULL : &g->constants[v->id];
+
+    if (t == NULL || shape_count(&t->shape) == 0)
+        return;
+    if (misaligned(t)) {
+        t->data = arena_copy(&g->arena, t->data, tensor_size(t));
+    } else if (t->data == NULL) {
+        t->data = arena_alloc(&g->arena, (size_t)shape_count(&t->shape) * sizeof(float));
+        constant_f32(g->model, v, t->data);
+    }
+}
+
 /* Constants as the kernels read them: float16 weights of float32 values are widened here, folded
  * factors applied, odd addresses left, unless the only reader prepares the weight itself. */
 static void constants_load(struct engine *g)
@@ -200,24 +214,19 @@ static void constants_load(struct engine *g)
         if (v->constant->factor != NULL || v->constant->stored != v->dtype)
             t->data = NULL;
     }
-    for (int s = 0; s < g->nschedules; s++)
+    for (int s = 0; s < g->nschedules; s++) {
+        const struct graph *graph = g->schedules[s].graph;
+
         for (int i = 0; i < g->schedules[s].nsteps; i++) {
             const struct node *n = g->schedules[s].steps[i].node;
 
-            for (int k = 0; k < n->nin; k++) {
-                struct tensor *t = n->in[k] == NULL ? NULL : &g->constants[n->in[k]->id];
-
-                if (t == NULL || n->in[k]->constant == NULL || k == node_weight(n))
-                    continue;
-                if (misaligned(t)) {
-                    t->data = arena_copy(&g->arena, t->data, tensor_size(t));
-                } else if (t->data == NULL) {
-                    t->data =
-                        arena_alloc(&g->arena, (size_t)shape_count(&t->shape) * sizeof(float));
-                    constant_f32(m, n->in[k], t->data);
-                }
-            }
+            for (int k = 0; k < n->nin; k++)
+                if (k != node_weight(n))
+                    constant_prepare(g, n->in[k]);
         }
+        for (int i = 0; i < graph->nout; i++)
+            constant_prepare(g, graph->out[i]);
+    }
 }
 
 struct engine *engine_new(const struct model *m, const bool *keep)
