@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "op/prim.h"
-#include "op/window.h"
+#include "op/tile.h"
 
 struct conv {
     struct shape x; /* the input shape that prim was made for */
@@ -139,6 +139,8 @@ static int convolve(struct call *c, bool transposed)
     out = call_out_over(c, 0, DT_F32, &y, true, c->residual != NULL ? c->nin : -1);
     if (out == NULL || shape_count(&y) == 0)
         return call_end(c);
+    if (transposed && tile_fits(c, &w, groups))
+        return tile_run(c, &w, out);
     if (s == NULL) {
         s = *c->state = NEW(struct conv);
         *c->state_free = conv_free;

@@ -6,6 +6,10 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
+
 #include "run/engine.h"
 
 struct crew {
@@ -49,12 +53,36 @@ static void finish(struct crew *crew, long step, int rc, const struct err *e)
     pthread_mutex_unlock(&crew->lock);
 }
 
+/* Denormals count as zero while a worker runs: real networks have dead channels of 1e-40, and the
+ * processor takes a hundred cycles for each. Returns what unflush needs. */
+static unsigned flush_denormals(void)
+{
+#ifdef __x86_64__
+    unsigned before = _mm_getcsr();
+
+    _mm_setcsr(before | 0x8040); /* flush to zero, denormals are zero */
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static void unflush(unsigned before)
+{
+#ifdef __x86_64__
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
+
 static void *work(void *arg)
 {
     struct hand *h = arg;
     const struct job *j = h->crew->job;
     struct worker *w;
     struct err e = { .status = ERR_INPUT };
+    unsigned denormals = flush_denormals();
     long step;
 
     omp_set_num_threads(1);
@@ -62,6 +90,7 @@ static void *work(void *arg)
     while ((step = take(h->crew)) >= 0)
         finish(h->crew, step, j->run(w, h->number, step, j->ctx, &e), &e);
     worker_free(w);
+    unflush(denormals); /* one of the workers is the caller's thread */
     return NULL;
 }
 
