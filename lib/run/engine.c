@@ -70,10 +70,10 @@ static void fuse(struct compile *c, const struct graph *g, int at, struct step *
     s->out[0] = (struct value *)v;
 }
 
-/* Notes that v is read here; true if this is the last read (seen backwards). */
+/* Notes that v is read here; true if this is the last read (seen backwards). Constants stay. */
 static bool read_last(bool *alive, const struct value *v)
 {
-    bool last = v != NULL && !alive[v->id];
+    bool last = v != NULL && v->constant == NULL && !alive[v->id];
 
     if (v != NULL)
         alive[v->id] = true;

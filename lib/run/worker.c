@@ -19,6 +19,8 @@ struct worker {
     struct pool pool;
     struct tensor *slots; /* by value id */
     struct state *states; /* by step index */
+    struct frame *frames;
+    struct arena arena; /* what the frames point to */
     void *scratch;
     size_t scratchsize;
     struct tensor *outputs; /* row-major results of the last run */
@@ -26,13 +28,15 @@ struct worker {
     void *ctx;
 };
 
-/* One running step: the call and what it holds. */
+/* One step: the call and what it holds while it runs. Made once a worker; a step never runs inside
+ * itself. The residual is input number nin. */
 struct frame {
     struct call call;
     struct worker *w;
     struct tensor *in;   /* converted or plain copies of the inputs' tensors, [nin + 1] */
+    struct tensor *out;  /* [nout] */
     struct block **temp; /* blocks that hold converted inputs, [nin + 1] */
-    bool *last;
+    bool *last;          /* [nin + 1]: converted inputs are nobody else's */
 };
 
 static bool alloc(struct call *c, struct tensor *out, int over)
@@ -188,55 +192,68 @@ static void arrange(struct frame *f, enum op_layout layout)
         convert(f, n, layout == LAYOUT_CL);
 }
 
+static const struct value *step_input(const struct step *s, int i)
+{
+    return i < s->node->nin ? s->node->in[i] : s->residual;
+}
+
+static void frame_init(struct frame *f, struct worker *w, const struct step *s)
+{
+    const struct node *n = s->node;
+    size_t nin = (size_t)n->nin + 1, nout = (size_t)n->nout + 1;
+    const struct tensor **in = arena_alloc(&w->arena, nin * sizeof *in);
+    struct tensor **out = arena_alloc(&w->arena, nout * sizeof *out);
+    struct state *state = &w->states[s->index];
+
+    *f = (struct frame){ .w = w,
+                         .in = arena_alloc(&w->arena, nin * sizeof *f->in),
+                         .out = arena_alloc(&w->arena, nout * sizeof *f->out),
+                         .temp = arena_alloc(&w->arena, nin * sizeof *f->temp),
+                         .last = arena_alloc(&w->arena, nin * sizeof *f->last) };
+    for (int i = 0; i <= n->nin; i++)
+        in[i] = step_input(s, i) == NULL ? NULL : &f->in[i];
+    for (int i = 0; i < n->nout; i++)
+        out[i] = s->out[i] == NULL ? NULL : &f->out[i];
+    f->call = (struct call){ .model = w->g->model,
+                             .node = n,
+                             .nin = n->nin,
+                             .nout = n->nout,
+                             .in = in,
+                             .out = out,
+                             .last = f->last,
+                             .npost = s->npost,
+                             .post = s->post,
+                             .residual = in[n->nin],
+                             .state = &state->p,
+                             .state_free = &state->free,
+                             .packs = w->g->packs,
+                             .ops = &run_ops,
+                             .ctx = f };
+}
+
 static int run_step(struct worker *w, const struct step *s, struct err *e)
 {
     const struct node *n = s->node;
-    int nin = n->nin;
-    struct tensor in[nin + 1], out[n->nout + 1];
-    const struct tensor *pin[nin + 1];
-    struct tensor *pout[n->nout + 1];
-    struct block *temp[nin + 1];
-    bool last[nin + 1];
-    struct state *st = &w->states[s->index];
-    struct frame f = { .w = w, .in = in, .temp = temp, .last = last };
+    struct frame *f = &w->frames[s->index];
     int rc;
 
-    memset(temp, 0, sizeof temp);
-    memset(out, 0, sizeof out);
-    memcpy(last, s->last, sizeof last);
-    for (int i = 0; i <= nin; i++) {
-        const struct value *v = i < nin ? n->in[i] : s->residual;
-
-        in[i] = v == NULL ? (struct tensor){ 0 } : *value_tensor(w, v);
-        pin[i] = v == NULL ? NULL : &in[i];
-        if (v != NULL && v->constant != NULL)
-            last[i] = false;
+    for (int i = 0; i <= n->nin; i++) {
+        if (f->call.in[i] != NULL)
+            f->in[i] = *value_tensor(w, step_input(s, i));
+        f->temp[i] = NULL;
+        f->last[i] = s->last[i];
     }
     for (int i = 0; i < n->nout; i++)
-        pout[i] = s->out[i] == NULL ? NULL : &out[i];
-    f.call = (struct call){ .model = w->g->model,
-                            .node = n,
-                            .nin = nin,
-                            .nout = n->nout,
-                            .in = pin,
-                            .out = pout,
-                            .last = last,
-                            .npost = s->npost,
-                            .post = s->post,
-                            .residual = pin[nin],
-                            .state = &st->p,
-                            .state_free = &st->free,
-                            .packs = w->g->packs,
-                            .ops = &run_ops,
-                            .ctx = &f,
-                            .err = e };
-    arrange(&f, n->op->layout);
-    rc = n->op->run(&f.call);
-    for (int i = 0; i <= nin; i++)
-        block_unref(temp[i]);
+        f->out[i] = (struct tensor){ 0 };
+    f->call.err = e;
+    f->call.failed = false;
+    arrange(f, n->op->layout);
+    rc = n->op->run(&f->call);
+    for (int i = 0; i <= n->nin; i++)
+        block_unref(f->temp[i]);
     for (int i = 0; i < n->nout; i++)
-        if (pout[i] != NULL)
-            w->slots[s->out[i]->id] = out[i];
+        if (f->call.out[i] != NULL)
+            w->slots[s->out[i]->id] = f->out[i];
     if (rc < 0)
         return err_at(e, "node %s: %s", n->name, n->op->name);
     for (int i = 0; i < n->nout && w->g->keep != NULL && w->seen != NULL; i++)
@@ -263,6 +280,13 @@ struct worker *worker_new(const struct engine *g)
     w->g = g;
     w->slots = NEW_ARRAY(struct tensor, (size_t)g->model->nvalues);
     w->states = NEW_ARRAY(struct state, (size_t)g->nsteps);
+    w->frames = NEW_ARRAY(struct frame, (size_t)g->nsteps);
+    for (int k = 0; k < g->nschedules; k++)
+        for (int i = 0; i < g->schedules[k].nsteps; i++) {
+            const struct step *s = &g->schedules[k].steps[i];
+
+            frame_init(&w->frames[s->index], w, s);
+        }
     w->outputs = NEW_ARRAY(struct tensor, (size_t)g->model->graph->nout);
     return w;
 }
@@ -289,6 +313,8 @@ void worker_free(struct worker *w)
     pool_release(&w->pool);
     free(w->slots);
     free(w->states);
+    free(w->frames);
+    arena_release(&w->arena);
     free(w->outputs);
     free(w->scratch);
     free(w);
