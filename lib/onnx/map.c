@@ -2,6 +2,7 @@
  * which attributes any opset gives it. An operator without a row is unsupported.
  * github.com/onnx/onnx/docs/Changelog.md
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "onnx/context.h"
@@ -130,13 +131,23 @@ static const struct onnx_op rows[] = {
     { "Xor", OP_XOR, 1, "", NULL },
 };
 
-const struct onnx_op *onnx_op_find(const char *name)
+bool onnx_standard(const char *domain)
+{
+    return domain == NULL || *domain == '\0' || strcmp(domain, "ai.onnx") == 0;
+}
+
+const struct onnx_op *onnx_op_find(const char *domain, const char *name)
 {
     size_t lo = 0, hi = sizeof rows / sizeof *rows;
+    char full[200];
 
+    if (name == NULL)
+        return NULL;
+    snprintf(full, sizeof full, "%s%s%s", onnx_standard(domain) ? "" : domain,
+             onnx_standard(domain) ? "" : ".", name);
     while (lo < hi) { /* sorted bytewise */
         size_t mid = (lo + hi) / 2;
-        int order = strcmp(name, rows[mid].name);
+        int order = strcmp(full, rows[mid].name);
 
         if (order == 0)
             return &rows[mid];
