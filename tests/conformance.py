@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 import numpy as np
 import onnx
 from onnx import numpy_helper
@@ -39,7 +40,10 @@ def tensors(folder, what, n):
 def run(model, inputs, work):
     """dopt-import | dopt-run; every input is one whole sample. Returns (arrays by name, error)."""
     feed, out = os.path.join(work, 'in.npz'), os.path.join(work, 'out.npz')
-    np.savez(feed, **{k: v[None] for k, v in inputs.items()})
+    with zipfile.ZipFile(feed, 'w') as z:  # np.savez has arguments of its own, 'like' among them
+        for k, v in inputs.items():
+            with z.open(k + '.npy', 'w') as f:
+                np.lib.format.write_array(f, v[None])
     first = subprocess.Popen(['dopt-import', model], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     source = ['-i', feed] if inputs else []
     second = subprocess.run(['dopt-run', '-j', '1', '-o', out] + source, stdin=first.stdout,
