@@ -42,9 +42,102 @@ int upgrade_axes(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
+int upgrade_batchnorm(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 7 && attr_int(n, "is_test", 0) == 0)
+        attr_set_int(c->m, n, "training_mode", 1);
+    attr_drop(n, "is_test");
+    return 0;
+}
+
+/* The dims of the second operand lie in the first's from `axis` on; without axis, at its end. Where
+ * they lie is spelled out by upgrade_late, once the ranks are known. */
+int upgrade_broadcast(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t axis = attr_int(n, "axis", -1);
+
+    (void)g;
+    if (c->opset < 7 && attr_int(n, "broadcast", 0) != 0 && attr_find(n, "axis") != NULL) {
+        attr_set_int(c->m, n, "broadcast_axis", axis);
+        c->late = true;
+    }
+    attr_drop(n, "axis");
+    attr_drop(n, "broadcast");
+    return 0;
+}
+
+/* A slope per channel was one dim. */
+int upgrade_prelu(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 7 && n->nin > 1 && n->in[1] != NULL && n->in[1]->shape.rank == 1 &&
+        n->in[1]->shape.dim[0] != 1) {
+        attr_set_int(c->m, n, "broadcast_axis", 1);
+        c->late = true;
+    }
+    return 0;
+}
+
+int upgrade_concat(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 4 && attr_find(n, "axis") == NULL)
+        attr_set_int(c->m, n, "axis", 1);
+    return 0;
+}
+
+int upgrade_reshape(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    ints_to_input(c, n, "shape", 1);
+    return 0;
+}
+
+int upgrade_topk(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t k = attr_int(n, "k", 0);
+
+    (void)g;
+    if (attr_find(n, "k") != NULL && n->nin == 1)
+        node_set_in(c->m, n, 1, import_ints(c, n, "k", &k, 1));
+    attr_drop(n, "k");
+    return 0;
+}
+
+int upgrade_castlike(struct import *c, struct graph *g, struct node *n)
+{
+    const struct value *like = n->nin > 1 ? n->in[1] : NULL;
+    enum dtype to = like == NULL                  ? DT_NONE
+                    : like->narrow != DT_NONE     ? like->narrow
+                                                  : like->dtype;
+
+    (void)g;
+    attr_drop(n, "saturate");
+    if (to == DT_NONE) /* of a value that no declaration names: import_late asks inference */
+        c->late = true;
+    else
+        attr_set_int(c->m, n, "to", to);
+    if (to != DT_NONE)
+        n->nin = 1;
+    return 0;
+}
+
 int upgrade_cast(struct import *c, struct graph *g, struct node *n)
 {
-    int64_t to = attr_int(n, "to", 0);
+    static const char *const names[] = { "FLOAT", "UINT8", "INT8",  "UINT16", "INT16",
+                                         "INT32", "INT64", "STRING", "BOOL",  "FLOAT16",
+                                         "DOUBLE", "UINT32", "UINT64" };
+    const struct attr *named = attr_find(n, "to");
+    int64_t to;
+
+    if (named != NULL && named->type == ATTR_STRING) /* below opset 6; in the enum's order */
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strcmp(named->s, names[i]) == 0) {
+                attr_set_int(c->m, n, "to", (int64_t)i + 1);
+                break;
+            }
+    to = attr_int(n, "to", 0);
 
     (void)g;
     if (import_dtype((int32_t)to) == DT_NONE) {
@@ -80,6 +173,7 @@ int upgrade_dropout(struct import *c, struct graph *g, struct node *n)
 int upgrade_pad(struct import *c, struct graph *g, struct node *n)
 {
     (void)g;
+    ints_to_input(c, n, "paddings", 1); /* opset 1 */
     ints_to_input(c, n, "pads", 1);
     float_to_input(c, n, "value", 2);
     return 0;
@@ -173,6 +267,15 @@ int upgrade_upsample(struct import *c, struct graph *g, struct node *n)
             DT_F32, s, scales->floats);
         attr_drop(n, "scales");
     }
+    if (attr_find(n, "height_scale") != NULL) { /* opset 1: of a feature map */
+        float s[4] = { 1, 1, attr_float(n, "height_scale", 1), attr_float(n, "width_scale", 1) };
+
+        v = constant_new(c->m, names_unique(&c->used, &c->m->arena,
+                                            arena_printf(&c->m->arena, "%s/scales", n->name)),
+                         DT_F32, shape_of(1, (int64_t[]){ 4 }), s);
+        attr_drop(n, "height_scale");
+        attr_drop(n, "width_scale");
+    }
     if (v == NULL)
         return import_fail(c, "node %s: no scales", n->name);
     n->nin = 1;
@@ -222,6 +325,42 @@ static void flatten_around(struct import *c, struct graph *g, struct node *n, in
     graph_add(c->m, g, back);
 }
 
+/* Gives the second operand of an old elementwise node the ones behind its dims that its axis means. */
+static void place_operand(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t axis = attr_int(n, "broadcast_axis", -1), axes[RANK_MAX];
+    const struct shape *a = &n->in[0]->shape, *b = &n->in[1]->shape;
+    struct node *ones;
+    int count = 0;
+
+    if (axis < 0 && a->rank >= 0)
+        axis += a->rank;
+    for (int64_t r = axis + b->rank; a->rank >= 0 && b->rank >= 0 && axis >= 0 && r < a->rank; r++)
+        axes[count++] = r - axis;
+    if (a->rank < 0 || b->rank < 0)
+        issues_add(&c->issues, "node %s: %s: broadcast with an axis among unknown ranks", n->name,
+                   n->op->name);
+    attr_drop(n, "broadcast_axis");
+    if (count > 0) {
+        ones = made(c, OP_UNSQUEEZE, n, "unsqueeze", 2);
+        ones->in[0] = n->in[1];
+        ones->in[1] = import_ints(c, n, "axes", axes, count);
+        ones->out[0]->dtype = n->in[1]->dtype;
+        n->in[1] = ones->out[0];
+        graph_add(c->m, g, ones);
+    }
+    graph_add(c->m, g, n);
+}
+
+/* CastLike whose second input had no declared type. */
+static void cast_like(struct import *c, struct node *n)
+{
+    if (n->in[1]->dtype == DT_NONE)
+        issues_add(&c->issues, "node %s: CastLike: to a type that only running tells", n->name);
+    attr_set_int(c->m, n, "to", n->in[1]->dtype);
+    n->nin = 1;
+}
+
 static void late_graph(struct graph *g, void *ctx)
 {
     struct import *c = ctx;
@@ -236,6 +375,12 @@ static void late_graph(struct graph *g, void *ctx)
         int64_t axis = attr_int(n, "flatten_axis", -1), from;
         bool alone = s != NULL && s->rank >= 0;
 
+        if (attr_find(n, "broadcast_axis") != NULL) {
+            place_operand(c, g, n);
+            continue;
+        }
+        if (node_is(n, OP_CAST) && n->nin > 1)
+            cast_like(c, n);
         if (attr_find(n, "flatten_axis") == NULL) {
             graph_add(c->m, g, n);
             continue;

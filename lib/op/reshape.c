@@ -134,6 +134,8 @@ int op_cast(struct call *c)
     enum dtype to = (enum dtype)attr_int(c->node, "to", DT_F32);
     void *y;
 
+    if (c->nin > 1) /* CastLike, until import knows the type of its second input */
+        to = c->in[1]->dtype;
     if (to == DT_F16 || to == DT_BF16) { /* float16 and bfloat16 values are float32 in the IR */
         size_t n = (size_t)shape_count(&x->shape);
         uint16_t *half;
