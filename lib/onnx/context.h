@@ -79,6 +79,9 @@ struct value *import_value(struct import *c, const char *name, enum dtype dtype,
 struct value *import_ints(struct import *c, const struct node *n, const char *what,
                           const int64_t *v, int count);
 struct value *import_float(struct import *c, const struct node *n, const char *what, float v);
+/* A node "BY/what" of operator `op` (enum op_id) with one output, not yet in a graph. */
+struct node *import_made(struct import *c, int op, const struct node *by, const char *what,
+                         int nin);
 
 /* ---- select.c ---- */
 

@@ -6,6 +6,17 @@
 #include "onnx/upgrade.h"
 #include "op/op.h"
 
+struct node *import_made(struct import *c, int op, const struct node *by, const char *what,
+                         int nin)
+{
+    const char *name =
+        names_unique(&c->nodes, &c->m->arena, arena_printf(&c->m->arena, "%s/%s", by->name, what));
+    struct node *n = node_new(c->m, &ops[op], name, nin, 1);
+
+    n->out[0] = import_value(c, name, DT_NONE, shape_unknown());
+    return n;
+}
+
 /* Moves an attribute of integers to input i, unless the input is there already. */
 static void ints_to_input(struct import *c, struct node *n, const char *name, int i)
 {
@@ -156,17 +167,46 @@ int upgrade_clip(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
+/* Nothing is dropped when a trained network runs. The mask says so: all true (ones, below opset 10). */
+static void dropout_mask(struct import *c, struct graph *g, struct node *n)
+{
+    struct node *shape = import_made(c, OP_SHAPE, n, "shape", 1),
+                *mask = import_made(c, OP_CONSTANTOFSHAPE, n, "mask", 1);
+    bool flags = c->opset >= 10;
+
+    shape->in[0] = n->in[0];
+    shape->out[0]->dtype = DT_I64;
+    mask->in[0] = shape->out[0];
+    mask->out[0] = n->out[1];
+    attr_add(c->m, mask, "value", ATTR_TENSOR)->tensor =
+        constant_new(c->m,
+                     names_unique(&c->used, &c->m->arena,
+                                  arena_printf(&c->m->arena, "%s/one", n->name)),
+                     flags ? DT_BOOL : DT_F32, shape_of(1, (int64_t[]){ 1 }),
+                     flags ? (const void *)&(uint8_t){ 1 } : (const void *)&(float){ 1 });
+    graph_add(c->m, g, shape);
+    graph_add(c->m, g, mask);
+}
+
 int upgrade_dropout(struct import *c, struct graph *g, struct node *n)
 {
-    const struct value *training = n->nin > 2 ? n->in[2] : NULL;
+    const struct value *training = n->nin > 2 ? n->in[2] : NULL,
+                       *ratio = n->nin > 1 ? n->in[1] : NULL;
+    float drop = 0.5f;
     int64_t on = 0;
     int count;
 
-    (void)g;
-    if (training != NULL && (!constant_ints(c->m, training, &on, 1, &count) || on != 0))
+    if (ratio != NULL && ratio->constant != NULL && shape_count(&ratio->shape) == 1 &&
+        dtype_is_float(ratio->dtype))
+        constant_f32(c->m, ratio, &drop);
+    if (training != NULL && drop != 0 &&
+        (!constant_ints(c->m, training, &on, 1, &count) || on != 0))
         issues_add(&c->issues, "node %s: Dropout: training_mode", n->name);
     n->nin = 1;
     n->nattrs = 0;
+    if (n->nout > 1 && n->out[1] != NULL && n->in[0] != NULL)
+        dropout_mask(c, g, n);
+    n->nout = 1;
     return 0;
 }
 
@@ -179,40 +219,39 @@ int upgrade_pad(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
-static bool one_of(const char *s, const char *const *list, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(s, list[i]) == 0)
-            return true;
-    return false;
-}
-
-/* An attribute that must be one of these words; else it is noted and dropped. */
-static void check_word(struct import *c, struct node *n, const char *name, const char *const *list,
-                       int count)
-{
-    const char *s = attr_string(n, name, list[0]);
-
-    if (one_of(s, list, count))
-        return;
-    issues_add(&c->issues, "node %s: %s: %s %s", n->name, n->op->name, name, s);
-    attr_drop(n, name);
-}
-
 int upgrade_resize(struct import *c, struct graph *g, struct node *n)
 {
-    static const char *const modes[] = { "nearest", "linear", "cubic" };
-    static const char *const coordinates[] = { "half_pixel", "pytorch_half_pixel", "align_corners",
-                                               "asymmetric" };
-    static const char *const nearest[] = { "round_prefer_floor", "round_prefer_ceil", "floor",
-                                           "ceil" };
+    return c->opset < 11 ? upgrade_upsample(c, g, n) : 0;
+}
 
-    if (c->opset < 11)
-        return upgrade_upsample(c, g, n);
-    check_word(c, n, "mode", modes, 3);
-    check_word(c, n, "coordinate_transformation_mode", coordinates, 4);
-    check_word(c, n, "nearest_mode", nearest, 4);
-    attr_drop(n, "extrapolation_value"); /* of tf_crop_and_resize */
+int upgrade_roialign(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 16)
+        attr_set_string(c->m, n, "coordinate_transformation_mode", "output_half_pixel");
+    return 0;
+}
+
+int upgrade_dft(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t axis = attr_int(n, "axis", c->opset < 20 ? 1 : -2);
+
+    (void)g;
+    if (n->nin < 3)
+        attr_set_int(c->m, n, "axis", axis);
+    return 0;
+}
+
+int upgrade_scan(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 9) { /* sequence_lens, then everything with a batch dim in front */
+        if (n->nin > 0 && n->in[0] != NULL)
+            issues_add(&c->issues, "node %s: Scan: sequence_lens", n->name);
+        n->in++;
+        n->nin--;
+        attr_set_int(c->m, n, "batched", 1);
+    }
     return 0;
 }
 
@@ -290,23 +329,12 @@ int upgrade_upsample(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
-static struct node *made(struct import *c, enum op_id op, const struct node *by, const char *what,
-                         int nin)
-{
-    const char *name =
-        names_unique(&c->nodes, &c->m->arena, arena_printf(&c->m->arena, "%s/%s", by->name, what));
-    struct node *n = node_new(c->m, &ops[op], name, nin, 1);
-
-    n->out[0] = import_value(c, name, DT_NONE, shape_unknown());
-    return n;
-}
-
 /* Flatten -> Softmax -> Reshape to the Shape of the input, with `n` in the middle. */
 static void flatten_around(struct import *c, struct graph *g, struct node *n, int64_t axis)
 {
-    struct node *shape = made(c, OP_SHAPE, n, "shape", 1),
-                *flat = made(c, OP_FLATTEN, n, "flatten", 1);
-    struct node *back = made(c, OP_RESHAPE, n, "reshape", 2);
+    struct node *shape = import_made(c, OP_SHAPE, n, "shape", 1),
+                *flat = import_made(c, OP_FLATTEN, n, "flatten", 1);
+    struct node *back = import_made(c, OP_RESHAPE, n, "reshape", 2);
     struct value *out = n->out[0];
 
     shape->in[0] = flat->in[0] = n->in[0];
@@ -342,7 +370,7 @@ static void place_operand(struct import *c, struct graph *g, struct node *n)
                    n->op->name);
     attr_drop(n, "broadcast_axis");
     if (count > 0) {
-        ones = made(c, OP_UNSQUEEZE, n, "unsqueeze", 2);
+        ones = import_made(c, OP_UNSQUEEZE, n, "unsqueeze", 2);
         ones->in[0] = n->in[1];
         ones->in[1] = import_ints(c, n, "axes", axes, count);
         ones->out[0]->dtype = n->in[1]->dtype;

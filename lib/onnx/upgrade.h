@@ -15,7 +15,9 @@ int upgrade_broadcast(struct import *c, struct graph *g,
 int upgrade_prelu(struct import *c, struct graph *g, struct node *n);   /* below 7 */
 int upgrade_concat(struct import *c, struct graph *g, struct node *n);  /* below 4 */
 int upgrade_reshape(struct import *c, struct graph *g, struct node *n); /* below 5 */
-int upgrade_hardmax(struct import *c, struct graph *g, struct node *n); /* below 13 */
+int upgrade_roialign(struct import *c, struct graph *g, struct node *n); /* below 16 */
+int upgrade_dft(struct import *c, struct graph *g, struct node *n);      /* below 20 */
+int upgrade_scan(struct import *c, struct graph *g, struct node *n);     /* 8 */
 int upgrade_topk(struct import *c, struct graph *g, struct node *n);    /* below 10 */
 int upgrade_castlike(struct import *c, struct graph *g, struct node *n); /* all: becomes Cast */
 int upgrade_cast(struct import *c, struct graph *g, struct node *n); /* all: types the IR lacks */

@@ -238,11 +238,14 @@ static void mixed_power(struct call *c, const struct tensor *a, const struct ten
  * spells that out (onnx/upgrade.c) as soon as it knows the ranks. */
 static struct tensor placed(const struct call *c, const struct tensor *b)
 {
-    int64_t axis = attr_int(c->node, "broadcast_axis", -1);
+    int64_t axis = attr_int(c->node, "broadcast_axis", 0);
     struct tensor t = *b;
 
-    while (axis >= 0 && t.shape.rank < RANK_MAX &&
-           axis + t.shape.rank < c->in[0]->shape.rank)
+    if (attr_find(c->node, "broadcast_axis") == NULL)
+        return t;
+    axis += axis < 0 ? c->in[0]->shape.rank : 0;
+    while (axis >= 0 && t.shape.rank < RANK_MAX && axis + b->shape.rank < c->in[0]->shape.rank &&
+           t.shape.rank < c->in[0]->shape.rank - axis)
         t.shape.dim[t.shape.rank++] = 1;
     return t;
 }
