@@ -188,25 +188,26 @@ static void dropout_mask(struct import *c, struct graph *g, struct node *n)
     graph_add(c->m, g, mask);
 }
 
+/* Dropout is Identity, unless its training_mode is computed or true. */
 int upgrade_dropout(struct import *c, struct graph *g, struct node *n)
 {
-    const struct value *training = n->nin > 2 ? n->in[2] : NULL,
-                       *ratio = n->nin > 1 ? n->in[1] : NULL;
-    float drop = 0.5f;
+    const struct value *training = n->nin > 2 ? n->in[2] : NULL;
     int64_t on = 0;
     int count;
 
-    if (ratio != NULL && ratio->constant != NULL && shape_count(&ratio->shape) == 1 &&
-        dtype_is_float(ratio->dtype))
-        constant_f32(c->m, ratio, &drop);
-    if (training != NULL && drop != 0 &&
-        (!constant_ints(c->m, training, &on, 1, &count) || on != 0))
-        issues_add(&c->issues, "node %s: Dropout: training_mode", n->name);
-    n->nin = 1;
+    if (training != NULL && (!constant_ints(c->m, training, &on, 1, &count) || on != 0)) {
+        float ratio = attr_float(n, "ratio", 0.5f);
+
+        n->op = &ops[OP_DROPOUT];
+        if (n->in[1] == NULL)
+            n->in[1] = import_float(c, n, "ratio", ratio);
+        return 0;
+    }
+    n->nin = n->nin > 1 ? 1 : n->nin;
     n->nattrs = 0;
-    if (n->nout > 1 && n->out[1] != NULL && n->in[0] != NULL)
+    if (n->nout > 1 && n->out[1] != NULL && n->nin > 0 && n->in[0] != NULL)
         dropout_mask(c, g, n);
-    n->nout = 1;
+    n->nout = n->nout > 1 ? 1 : n->nout;
     return 0;
 }
 

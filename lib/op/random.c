@@ -1,5 +1,5 @@
-/* random.c: ONNX RandomUniform-1, RandomNormal-1, their -Like forms, Bernoulli-15 and Multinomial-7. The
- * numbers are those of a counter-based generator (SplitMix64) keyed by the `seed` attribute, or without
+/* random.c: ONNX RandomUniform-1, RandomNormal-1, their -Like forms, Bernoulli-15, Multinomial-7, and
+ * Dropout-13 in training mode. The numbers are those of a counter-based generator (SplitMix64) keyed by the `seed` attribute, or without
  * one by the node: the same at every run, whatever the threads. Other frameworks draw others.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
@@ -105,6 +105,33 @@ int op_multinomial(struct call *c)
                     break;
             tensor_put_int(c->out[0], (size_t)(r * draws + d), k);
         }
+    }
+    return 0;
+}
+
+/* y = x and a mask of ones, unless training_mode (input 2) and ratio (input 1) say at run time that some
+ * are dropped and the others scaled up. */
+int op_dropout(struct call *c)
+{
+    const struct tensor *x = c->in[0];
+    int64_t n = shape_count(&x->shape);
+    double ratio = call_has_data(c, 1) ? tensor_get(c->in[1], 0) : 0.5;
+    bool training = call_has_data(c, 2) && tensor_get(c->in[2], 0) != 0 && ratio > 0;
+    void *y = call_out(c, 0, x->dtype, &x->shape, false);
+    uint8_t *mask = c->nout > 1 ? call_out(c, 1, DT_BOOL, &x->shape, false) : NULL;
+
+    if (c->infer || c->failed)
+        return call_end(c);
+    for (int64_t i = 0; i < n; i++) {
+        bool keep = !training || uniform(c->node, (uint64_t)i) >= ratio;
+
+        if (mask != NULL)
+            mask[i] = keep;
+        if (y != NULL)
+            tensor_put(c->out[0], (size_t)i,
+                       !keep      ? 0
+                       : training ? tensor_get(x, (size_t)i) / (1 - ratio)
+                                  : tensor_get(x, (size_t)i));
     }
     return 0;
 }
