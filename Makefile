@@ -66,7 +66,7 @@ unit: $(UNIT)
 # ---- what Debian has and we need -------------------------------------------------------------
 DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev libstb-dev zlib1g-dev \
               libdnnl-dev libjpeg62-turbo-dev libxxhash-dev
-DEPS_CHECK := bats mandoc python3-numpy python3-onnx python3-opencv python3-pil
+DEPS_CHECK := bats mandoc libonnx-testdata python3-numpy python3-onnx python3-opencv python3-pil
 DEPS_LINT  := clang-tidy clang-format cppcheck shellcheck mandoc
 DEPS_BENCH := python3-torch python3-torchvision python3-onnx python3-numpy
 

@@ -37,9 +37,36 @@ struct result {
 
 struct run {
     const struct samples *samples;
+    const struct model *model;
     int nin, nout;
     struct result *results; /* [steps][nout] */
 };
+
+/* A copy of what a step left, in the type that the source model has there: float16 is float16 again.
+ * .npy has no bfloat16: its values are rounded and stay float32. */
+static struct tensor result_of(const struct tensor *t, enum dtype narrow)
+{
+    size_t n = tensor_size(t) / sizeof(float);
+    struct tensor r = *t;
+
+    r.block = NULL;
+    if (t->dtype != DT_F32 || narrow == DT_NONE) {
+        r.data = memcpy(mem_alloc(tensor_size(t)), t->data, tensor_size(t));
+        return r;
+    }
+    r.dtype = narrow;
+    r.data = mem_alloc(n * sizeof(uint16_t));
+    dtype_from_f32(r.data, narrow, t->data, n);
+    if (narrow == DT_BF16) {
+        float *wide = mem_alloc(n * sizeof *wide);
+
+        dtype_to_f32(wide, r.data, narrow, n);
+        free(r.data);
+        r.dtype = DT_F32;
+        r.data = wide;
+    }
+    return r;
+}
 
 static int run_step(struct worker *w, int worker, long step, void *ctx, struct err *e)
 {
@@ -51,15 +78,9 @@ static int run_step(struct worker *w, int worker, long step, void *ctx, struct e
     if (samples_step(r->samples, step, in, e) < 0)
         return -1;
     rc = worker_run(w, in, NULL, NULL, e);
-    for (int i = 0; i < r->nout && rc == 0; i++) {
-        struct tensor *t = &r->results[step * r->nout + i].t;
-        size_t size;
-
-        *t = *worker_output(w, i);
-        size = tensor_size(t);
-        t->block = NULL;
-        t->data = memcpy(mem_alloc(size), t->data, size);
-    }
+    for (int i = 0; i < r->nout && rc == 0; i++)
+        r->results[step * r->nout + i].t =
+            result_of(worker_output(w, i), r->model->graph->out[i]->narrow);
     samples_drop(r->samples, in);
     return rc < 0 ? err_at(e, "sample %s", samples_name(r->samples, step)) : 0;
 }
@@ -77,7 +98,7 @@ static void run_model(struct run *r, const struct model *m, const struct samples
     struct job job = { g, 0, steps, (int)jobs, run_step, tick, r };
     struct err e = { .status = ERR_INPUT };
 
-    *r = (struct run){ s, m->graph->nin, m->graph->nout,
+    *r = (struct run){ s, m, m->graph->nin, m->graph->nout,
                        NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)) };
     if (job_run(&job, &e) < 0)
         cli_die(&e);

@@ -79,6 +79,10 @@ void samples_open(struct samples *s, struct model *m, const struct samples_optio
     bool smaller = n > 1 && graph_takes_batch(m, n, n - 1);
 
     *s = (struct samples){ .model = m };
+    if (m->graph->nin == 0 && o->config == NULL && o->nfiles == 0) {
+        s->steps = 1; /* nothing to feed */
+        return;
+    }
     if ((o->config != NULL) == (o->nfiles > 0))
         cli_usage("give either -c config.prototxt or -i NAME=FILE");
     if (o->config != NULL && conf_read(&s->conf, o->config, &e) < 0)
@@ -137,5 +141,5 @@ void samples_digest(const struct samples *s, char hex[static 33])
 
 const char *samples_name(const struct samples *s, long step)
 {
-    return calset_name(s->set, 0, step * calset_batch(s->set));
+    return s->set == NULL ? "0" : calset_name(s->set, 0, step * calset_batch(s->set));
 }

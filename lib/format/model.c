@@ -117,6 +117,8 @@ static int read_values(struct reader *r)
             if (s.dim[k] < -1)
                 return bad(r, "a negative dim");
         v = value_new(r->m, p->name, (enum dtype)p->dtype, s);
+        if (p->narrow == DT_F16 || p->narrow == DT_BF16)
+            v->narrow = (enum dtype)p->narrow;
         if (p->constant != NULL && read_constant(r, v, p->constant) < 0)
             return err_at(r->err, "value %s", v->name);
     }

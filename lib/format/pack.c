@@ -71,6 +71,7 @@ static Dopt__Model__Value *pack_value(struct packer *p, const struct value *v)
 
     out->name = (char *)v->name;
     out->dtype = v->dtype;
+    out->narrow = v->narrow;
     if (v->shape.rank >= 0) {
         out->shape = MAKE(p, Dopt__Model__Shape, DOPT__MODEL__SHAPE__INIT);
         out->shape->n_dim = (size_t)v->shape.rank;

@@ -208,6 +208,66 @@ int64_t tensor_get_int(const struct tensor *t, size_t i)
     }
 }
 
+void tensor_put_int(struct tensor *t, size_t i, int64_t v)
+{
+    void *p = t->data;
+
+    switch (t->dtype) {
+    case DT_BOOL:
+        ((uint8_t *)p)[i] = v != 0;
+        break;
+    case DT_U8:
+    case DT_I8:
+        ((uint8_t *)p)[i] = (uint8_t)v;
+        break;
+    case DT_U16:
+    case DT_I16:
+        ((uint16_t *)p)[i] = (uint16_t)v;
+        break;
+    case DT_U32:
+    case DT_I32:
+        ((uint32_t *)p)[i] = (uint32_t)v;
+        break;
+    case DT_U64:
+    case DT_I64:
+        ((uint64_t *)p)[i] = (uint64_t)v;
+        break;
+    default:
+        tensor_put(t, i, (double)v);
+    }
+}
+
+void tensor_put(struct tensor *t, size_t i, double v)
+{
+    void *p = t->data;
+
+    switch (t->dtype) {
+    case DT_F32:
+        ((float *)p)[i] = (float)v;
+        break;
+    case DT_F64:
+        ((double *)p)[i] = v;
+        break;
+    case DT_F16:
+        ((uint16_t *)p)[i] = float_to_half((float)v);
+        break;
+    case DT_BF16:
+        ((uint16_t *)p)[i] = float_to_bf16((float)v);
+        break;
+    case DT_BOOL:
+        ((uint8_t *)p)[i] = v != 0;
+        break;
+    case DT_U64:
+        if (v >= 9.2e18) {
+            ((uint64_t *)p)[i] = v < 18446744073709549568.0 ? (uint64_t)v : UINT64_MAX;
+            break;
+        }
+        __attribute__((fallthrough));
+    default:
+        tensor_put_int(t, i, v != v ? 0 : v <= -9.2e18 ? INT64_MIN : v >= 9.2e18 ? INT64_MAX : (int64_t)v);
+    }
+}
+
 void dtype_to_f32(float *out, const void *in, enum dtype t, size_t n)
 {
     struct tensor view = { .dtype = t, .data = (void *)in };

@@ -63,6 +63,13 @@ size_t tensor_size(const struct tensor *t);
 /* Element i (memory order) of a numeric tensor as double / int64 (floats truncate). */
 double tensor_get(const struct tensor *t, size_t i);
 int64_t tensor_get_int(const struct tensor *t, size_t i);
+/* Stores element i: integers keep the low bits, a bool is "not zero", floats round to the type. */
+void tensor_put(struct tensor *t, size_t i, double v);
+void tensor_put_int(struct tensor *t, size_t i, int64_t v);
+static inline bool dtype_is_float(enum dtype t)
+{
+    return t == DT_F32 || t == DT_F64 || t == DT_F16 || t == DT_BF16;
+}
 /* n elements converted; float16 and bfloat16 are exact, integers round to nearest. */
 void dtype_to_f32(float *out, const void *in, enum dtype t, size_t n);
 /* n floats converted to t: rounds half to even for f16/bf16 and integers, which saturate. */

@@ -26,7 +26,8 @@ static char type_letter(const Onnx__AttributeProto *a)
                           : '?';
 }
 
-/* Finds "name:" in a list of "name:t" or "name:t=value"; NULL if it is not there. */
+/* Finds "name:" in a list of "name:t" or "name:t=value", where t is one letter or several; NULL if it
+ * is not there. */
 static const char *spec_find(const char *specs, const char *name)
 {
     size_t n = strlen(name);
@@ -128,10 +129,14 @@ int import_attrs(struct import *c, struct node *n, const Onnx__NodeProto *p,
         if (a->name == NULL)
             return import_fail(c, "node %s: an attribute without a name", n->name);
         spec = spec_find(row->attrs, a->name);
-        if (spec == NULL || letter == '?' || (spec[0] != letter && a->ref_attr_name == NULL)) {
+        if (c->opset < 6 && strcmp(a->name, "consumed_inputs") == 0)
+            continue; /* which inputs could be overwritten, says nothing about results */
+        if (spec == NULL || letter == '?' ||
+            (memchr(spec, letter, strcspn(spec, " =")) == NULL && a->ref_attr_name == NULL)) {
             issues_add(&c->issues, "node %s: %s: attribute %s%s", n->name, p->op_type, a->name,
                        spec == NULL ? "" : " of this type");
-        } else if (spec[1] == '=' && a->i != strtoll(spec + 2, NULL, 10)) {
+        } else if (spec[strcspn(spec, " =")] == '=' &&
+                   a->i != strtoll(strchr(spec, '=') + 1, NULL, 10)) {
             issues_add(&c->issues, "node %s: %s: %s %lld", n->name, p->op_type, a->name,
                        (long long)a->i);
         } else if (import_attr(c, n, a, letter, scope) < 0) {

@@ -35,7 +35,7 @@ int import_fail(struct import *c, const char *fmt, ...) __attribute__((format(pr
 
 /* ---- map.c: the operators ---- */
 
-/* One row per ONNX operator name. `attrs` lists the attributes that the operator has in any opset,
+/* One row per operator name; those of other domains are "domain.name". `attrs` lists the attributes that the operator has in any opset,
  * "name:type" with type i f s t g I F S, and "name:i=0" for one that must have this value. */
 struct onnx_op {
     const char *name;
@@ -44,7 +44,8 @@ struct onnx_op {
     const char *attrs;
     int (*upgrade)(struct import *c, struct graph *g, struct node *n);
 };
-const struct onnx_op *onnx_op_find(const char *name);
+const struct onnx_op *onnx_op_find(const char *domain, const char *name); /* NULL: unsupported */
+bool onnx_standard(const char *domain);
 
 /* ---- tensor.c ---- */
 
@@ -55,6 +56,8 @@ struct value *import_tensor(struct import *c, const Onnx__TensorProto *t, const 
  */
 enum dtype import_dtype(int32_t type);
 const char *import_type_name(int32_t type);
+/* float16 or bfloat16 if the type is one of them: struct value's `narrow`. */
+enum dtype import_narrow(const Onnx__TypeProto *t);
 /* Element type and dims of a TypeProto; false if it is no tensor that the IR can hold. */
 bool import_type(const Onnx__TypeProto *t, enum dtype *dtype, struct shape *shape);
 
@@ -76,6 +79,9 @@ struct value *import_value(struct import *c, const char *name, enum dtype dtype,
 struct value *import_ints(struct import *c, const struct node *n, const char *what,
                           const int64_t *v, int count);
 struct value *import_float(struct import *c, const struct node *n, const char *what, float v);
+/* A node "BY/what" of operator `op` (enum op_id) with one output, not yet in a graph. */
+struct node *import_made(struct import *c, int op, const struct node *by, const char *what,
+                         int nin);
 
 /* ---- select.c ---- */
 

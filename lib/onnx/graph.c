@@ -88,6 +88,7 @@ static struct value *define(struct import *c, struct scope *s, const char *name)
     }
     import_type(names_get(&s->types, name), &dtype, &shape);
     v = import_value(c, name, dtype, shape_unknown());
+    v->narrow = import_narrow(names_get(&s->types, name));
     names_put(&s->values, name, v);
     return v;
 }
@@ -152,11 +153,6 @@ static int import_constant(struct import *c, struct scope *s, const Onnx__NodePr
     return 0;
 }
 
-static bool standard_domain(const char *domain)
-{
-    return domain == NULL || *domain == '\0' || strcmp(domain, "ai.onnx") == 0;
-}
-
 static int unknown_operator(struct import *c, struct scope *s, const Onnx__NodeProto *p,
                             const char *name)
 {
@@ -166,7 +162,7 @@ static int unknown_operator(struct import *c, struct scope *s, const Onnx__NodeP
     for (size_t i = 0; i < c->model->n_functions; i++)
         local |=
             c->model->functions[i]->name != NULL && strcmp(c->model->functions[i]->name, type) == 0;
-    if (standard_domain(p->domain))
+    if (onnx_standard(p->domain))
         issues_add(&c->issues, "node %s: %s: no such operator", name, type);
     else
         issues_add(&c->issues, "node %s: %s.%s: %s", name, p->domain, type,
@@ -199,9 +195,9 @@ static int import_inputs(struct import *c, struct scope *s, struct node *n,
 static int import_node(struct import *c, struct graph *g, struct scope *s, const Onnx__NodeProto *p,
                        int ordinal)
 {
-    bool standard = standard_domain(p->domain) && p->op_type != NULL,
+    bool standard = onnx_standard(p->domain) && p->op_type != NULL,
          named = p->name != NULL && *p->name != '\0';
-    const struct onnx_op *row = standard ? onnx_op_find(p->op_type) : NULL;
+    const struct onnx_op *row = onnx_op_find(p->domain, p->op_type);
     const char *name =
         named ? p->name
               : arena_printf(&c->m->arena, "%s_%d", p->op_type == NULL ? "?" : p->op_type, ordinal);
@@ -220,8 +216,12 @@ static int import_node(struct import *c, struct graph *g, struct scope *s, const
         return -1;
     if (import_attrs(c, n, p, row, s) < 0 || define_outputs(c, s, n, p, row->maxout) < 0)
         return -1;
-    if (row->upgrade != NULL && row->upgrade(c, g, n) < 0)
-        return -1;
+    if (row->upgrade != NULL) {
+        int rc = row->upgrade(c, g, n);
+
+        if (rc != 0)
+            return rc < 0 ? -1 : 0; /* 1: in the graph already, with nodes around it */
+    }
     if (!node_arity(n, why))
         return import_fail(c, "node %s: %s: %s", n->name, p->op_type, why);
     graph_add(c->m, g, n);
@@ -293,6 +293,7 @@ static int import_inputs_of(struct import *c, struct graph *g, struct scope *s,
                        "input %s: not a tensor of up to %d dims of a type that dopt has", in->name,
                        RANK_MAX);
         v = import_value(c, in->name, dtype, shape);
+        v->narrow = import_narrow(in->type);
         names_put(&s->values, in->name, v);
         g->in[g->nin++] = v;
     }

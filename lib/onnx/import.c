@@ -65,6 +65,11 @@ static int optimize(struct import *c, int nsource, bool chosen)
 {
     struct model *m = c->m;
 
+    if (c->late) {
+        if (infer_model(m, &c->issues, c->err) < 0)
+            return -1;
+        upgrade_late(c);
+    }
     if (fold_constants(m, c->err) < 0)
         return -1;
     fold_affine(m);
@@ -74,11 +79,6 @@ static int optimize(struct import *c, int nsource, bool chosen)
         drop_inputs(m);
     if (infer_model(m, &c->issues, c->err) < 0)
         return -1;
-    if (c->late) {
-        upgrade_late(c);
-        if (infer_model(m, &c->issues, c->err) < 0)
-            return -1;
-    }
     fuse_gemm(m);
     model_prune(m, nsource);
     return 0;

@@ -13,7 +13,7 @@ struct import_options {
     const struct out_nodes *out_nodes; /* NULL or empty: the model's own outputs */
 };
 
-enum { ONNX_OPSET_MIN = 7, ONNX_OPSET_MAX = 21 };
+enum { ONNX_OPSET_MIN = 1, ONNX_OPSET_MAX = 21 };
 
 /* Fills m (initialized). `path` names the model in errors and tells where external data lie; NULL
  * for a pipe. `file` must stay open as long as m. Everything unsupported is listed in one error. */

@@ -41,6 +41,13 @@ const char *import_type_name(int32_t type)
     return dtype_name((enum dtype)type);
 }
 
+enum dtype import_narrow(const Onnx__TypeProto *t)
+{
+    int32_t type = t == NULL || t->tensor_type == NULL ? 0 : t->tensor_type->elem_type;
+
+    return type == DT_F16 || type == DT_BF16 ? (enum dtype)type : DT_NONE;
+}
+
 bool import_type(const Onnx__TypeProto *t, enum dtype *dtype, struct shape *shape)
 {
     const Onnx__TensorShapeProto *s;
@@ -117,6 +124,7 @@ static struct value *refer(struct import *c, const char *name, const Onnx__Tenso
 {
     struct value *v = import_value(c, name, import_dtype(t->data_type), shape);
 
+    v->narrow = v->dtype == (enum dtype)t->data_type ? DT_NONE : (enum dtype)t->data_type;
     v->constant = arena_alloc(&c->m->arena, sizeof *v->constant);
     v->constant->datum = datum;
     v->constant->stored = (enum dtype)t->data_type;

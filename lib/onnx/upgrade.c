@@ -6,6 +6,17 @@
 #include "onnx/upgrade.h"
 #include "op/op.h"
 
+struct node *import_made(struct import *c, int op, const struct node *by, const char *what,
+                         int nin)
+{
+    const char *name =
+        names_unique(&c->nodes, &c->m->arena, arena_printf(&c->m->arena, "%s/%s", by->name, what));
+    struct node *n = node_new(c->m, &ops[op], name, nin, 1);
+
+    n->out[0] = import_value(c, name, DT_NONE, shape_unknown());
+    return n;
+}
+
 /* Moves an attribute of integers to input i, unless the input is there already. */
 static void ints_to_input(struct import *c, struct node *n, const char *name, int i)
 {
@@ -42,9 +53,102 @@ int upgrade_axes(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
+int upgrade_batchnorm(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 7 && attr_int(n, "is_test", 0) == 0)
+        attr_set_int(c->m, n, "training_mode", 1);
+    attr_drop(n, "is_test");
+    return 0;
+}
+
+/* The dims of the second operand lie in the first's from `axis` on; without axis, at its end. Where
+ * they lie is spelled out by upgrade_late, once the ranks are known. */
+int upgrade_broadcast(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t axis = attr_int(n, "axis", -1);
+
+    (void)g;
+    if (c->opset < 7 && attr_int(n, "broadcast", 0) != 0 && attr_find(n, "axis") != NULL) {
+        attr_set_int(c->m, n, "broadcast_axis", axis);
+        c->late = true;
+    }
+    attr_drop(n, "axis");
+    attr_drop(n, "broadcast");
+    return 0;
+}
+
+/* A slope per channel was one dim. */
+int upgrade_prelu(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 7 && n->nin > 1 && n->in[1] != NULL && n->in[1]->shape.rank == 1 &&
+        n->in[1]->shape.dim[0] != 1) {
+        attr_set_int(c->m, n, "broadcast_axis", 1);
+        c->late = true;
+    }
+    return 0;
+}
+
+int upgrade_concat(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 4 && attr_find(n, "axis") == NULL)
+        attr_set_int(c->m, n, "axis", 1);
+    return 0;
+}
+
+int upgrade_reshape(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    ints_to_input(c, n, "shape", 1);
+    return 0;
+}
+
+int upgrade_topk(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t k = attr_int(n, "k", 0);
+
+    (void)g;
+    if (attr_find(n, "k") != NULL && n->nin == 1)
+        node_set_in(c->m, n, 1, import_ints(c, n, "k", &k, 1));
+    attr_drop(n, "k");
+    return 0;
+}
+
+int upgrade_castlike(struct import *c, struct graph *g, struct node *n)
+{
+    const struct value *like = n->nin > 1 ? n->in[1] : NULL;
+    enum dtype to = like == NULL                  ? DT_NONE
+                    : like->narrow != DT_NONE     ? like->narrow
+                                                  : like->dtype;
+
+    (void)g;
+    attr_drop(n, "saturate");
+    if (to == DT_NONE) /* of a value that no declaration names: import_late asks inference */
+        c->late = true;
+    else
+        attr_set_int(c->m, n, "to", to);
+    if (to != DT_NONE)
+        n->nin = 1;
+    return 0;
+}
+
 int upgrade_cast(struct import *c, struct graph *g, struct node *n)
 {
-    int64_t to = attr_int(n, "to", 0);
+    static const char *const names[] = { "FLOAT", "UINT8", "INT8",  "UINT16", "INT16",
+                                         "INT32", "INT64", "STRING", "BOOL",  "FLOAT16",
+                                         "DOUBLE", "UINT32", "UINT64" };
+    const struct attr *named = attr_find(n, "to");
+    int64_t to;
+
+    if (named != NULL && named->type == ATTR_STRING) /* below opset 6; in the enum's order */
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strcmp(named->s, names[i]) == 0) {
+                attr_set_int(c->m, n, "to", (int64_t)i + 1);
+                break;
+            }
+    to = attr_int(n, "to", 0);
 
     (void)g;
     if (import_dtype((int32_t)to) == DT_NONE) {
@@ -63,62 +167,92 @@ int upgrade_clip(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
+/* Nothing is dropped when a trained network runs. The mask says so: all true (ones, below opset 10). */
+static void dropout_mask(struct import *c, struct graph *g, struct node *n)
+{
+    struct node *shape = import_made(c, OP_SHAPE, n, "shape", 1),
+                *mask = import_made(c, OP_CONSTANTOFSHAPE, n, "mask", 1);
+    bool flags = c->opset >= 10;
+
+    shape->in[0] = n->in[0];
+    shape->out[0]->dtype = DT_I64;
+    mask->in[0] = shape->out[0];
+    mask->out[0] = n->out[1];
+    attr_add(c->m, mask, "value", ATTR_TENSOR)->tensor =
+        constant_new(c->m,
+                     names_unique(&c->used, &c->m->arena,
+                                  arena_printf(&c->m->arena, "%s/one", n->name)),
+                     flags ? DT_BOOL : DT_F32, shape_of(1, (int64_t[]){ 1 }),
+                     flags ? (const void *)&(uint8_t){ 1 } : (const void *)&(float){ 1 });
+    graph_add(c->m, g, shape);
+    graph_add(c->m, g, mask);
+}
+
+/* Dropout is Identity, unless its training_mode is computed or true. */
 int upgrade_dropout(struct import *c, struct graph *g, struct node *n)
 {
     const struct value *training = n->nin > 2 ? n->in[2] : NULL;
     int64_t on = 0;
     int count;
 
-    (void)g;
-    if (training != NULL && (!constant_ints(c->m, training, &on, 1, &count) || on != 0))
-        issues_add(&c->issues, "node %s: Dropout: training_mode", n->name);
-    n->nin = 1;
+    if (training != NULL && (!constant_ints(c->m, training, &on, 1, &count) || on != 0)) {
+        float ratio = attr_float(n, "ratio", 0.5f);
+
+        n->op = &ops[OP_DROPOUT];
+        if (n->in[1] == NULL)
+            n->in[1] = import_float(c, n, "ratio", ratio);
+        return 0;
+    }
+    n->nin = n->nin > 1 ? 1 : n->nin;
     n->nattrs = 0;
+    if (n->nout > 1 && n->out[1] != NULL && n->nin > 0 && n->in[0] != NULL)
+        dropout_mask(c, g, n);
+    n->nout = n->nout > 1 ? 1 : n->nout;
     return 0;
 }
 
 int upgrade_pad(struct import *c, struct graph *g, struct node *n)
 {
     (void)g;
+    ints_to_input(c, n, "paddings", 1); /* opset 1 */
     ints_to_input(c, n, "pads", 1);
     float_to_input(c, n, "value", 2);
     return 0;
 }
 
-static bool one_of(const char *s, const char *const *list, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(s, list[i]) == 0)
-            return true;
-    return false;
-}
-
-/* An attribute that must be one of these words; else it is noted and dropped. */
-static void check_word(struct import *c, struct node *n, const char *name, const char *const *list,
-                       int count)
-{
-    const char *s = attr_string(n, name, list[0]);
-
-    if (one_of(s, list, count))
-        return;
-    issues_add(&c->issues, "node %s: %s: %s %s", n->name, n->op->name, name, s);
-    attr_drop(n, name);
-}
-
 int upgrade_resize(struct import *c, struct graph *g, struct node *n)
 {
-    static const char *const modes[] = { "nearest", "linear", "cubic" };
-    static const char *const coordinates[] = { "half_pixel", "pytorch_half_pixel", "align_corners",
-                                               "asymmetric" };
-    static const char *const nearest[] = { "round_prefer_floor", "round_prefer_ceil", "floor",
-                                           "ceil" };
+    return c->opset < 11 ? upgrade_upsample(c, g, n) : 0;
+}
 
-    if (c->opset < 11)
-        return upgrade_upsample(c, g, n);
-    check_word(c, n, "mode", modes, 3);
-    check_word(c, n, "coordinate_transformation_mode", coordinates, 4);
-    check_word(c, n, "nearest_mode", nearest, 4);
-    attr_drop(n, "extrapolation_value"); /* of tf_crop_and_resize */
+int upgrade_roialign(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 16)
+        attr_set_string(c->m, n, "coordinate_transformation_mode", "output_half_pixel");
+    return 0;
+}
+
+int upgrade_dft(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t axis = attr_int(n, "axis", c->opset < 20 ? 1 : -2);
+
+    (void)g;
+    if (n->nin < 3)
+        attr_set_int(c->m, n, "axis", axis);
+    return 0;
+}
+
+int upgrade_scan(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 9) { /* sequence_lens, then everything with a batch dim in front */
+        if (n->nin > 0 && n->in[0] != NULL)
+            issues_add(&c->issues, "node %s: Scan: sequence_lens", n->name);
+        n->in++;
+        n->nin--;
+        attr_set_int(c->m, n, "batched", 1);
+    }
     return 0;
 }
 
@@ -173,6 +307,15 @@ int upgrade_upsample(struct import *c, struct graph *g, struct node *n)
             DT_F32, s, scales->floats);
         attr_drop(n, "scales");
     }
+    if (attr_find(n, "height_scale") != NULL) { /* opset 1: of a feature map */
+        float s[4] = { 1, 1, attr_float(n, "height_scale", 1), attr_float(n, "width_scale", 1) };
+
+        v = constant_new(c->m, names_unique(&c->used, &c->m->arena,
+                                            arena_printf(&c->m->arena, "%s/scales", n->name)),
+                         DT_F32, shape_of(1, (int64_t[]){ 4 }), s);
+        attr_drop(n, "height_scale");
+        attr_drop(n, "width_scale");
+    }
     if (v == NULL)
         return import_fail(c, "node %s: no scales", n->name);
     n->nin = 1;
@@ -187,23 +330,12 @@ int upgrade_upsample(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
-static struct node *made(struct import *c, enum op_id op, const struct node *by, const char *what,
-                         int nin)
-{
-    const char *name =
-        names_unique(&c->nodes, &c->m->arena, arena_printf(&c->m->arena, "%s/%s", by->name, what));
-    struct node *n = node_new(c->m, &ops[op], name, nin, 1);
-
-    n->out[0] = import_value(c, name, DT_NONE, shape_unknown());
-    return n;
-}
-
 /* Flatten -> Softmax -> Reshape to the Shape of the input, with `n` in the middle. */
 static void flatten_around(struct import *c, struct graph *g, struct node *n, int64_t axis)
 {
-    struct node *shape = made(c, OP_SHAPE, n, "shape", 1),
-                *flat = made(c, OP_FLATTEN, n, "flatten", 1);
-    struct node *back = made(c, OP_RESHAPE, n, "reshape", 2);
+    struct node *shape = import_made(c, OP_SHAPE, n, "shape", 1),
+                *flat = import_made(c, OP_FLATTEN, n, "flatten", 1);
+    struct node *back = import_made(c, OP_RESHAPE, n, "reshape", 2);
     struct value *out = n->out[0];
 
     shape->in[0] = flat->in[0] = n->in[0];
@@ -222,6 +354,42 @@ static void flatten_around(struct import *c, struct graph *g, struct node *n, in
     graph_add(c->m, g, back);
 }
 
+/* Gives the second operand of an old elementwise node the ones behind its dims that its axis means. */
+static void place_operand(struct import *c, struct graph *g, struct node *n)
+{
+    int64_t axis = attr_int(n, "broadcast_axis", -1), axes[RANK_MAX];
+    const struct shape *a = &n->in[0]->shape, *b = &n->in[1]->shape;
+    struct node *ones;
+    int count = 0;
+
+    if (axis < 0 && a->rank >= 0)
+        axis += a->rank;
+    for (int64_t r = axis + b->rank; a->rank >= 0 && b->rank >= 0 && axis >= 0 && r < a->rank; r++)
+        axes[count++] = r - axis;
+    if (a->rank < 0 || b->rank < 0)
+        issues_add(&c->issues, "node %s: %s: broadcast with an axis among unknown ranks", n->name,
+                   n->op->name);
+    attr_drop(n, "broadcast_axis");
+    if (count > 0) {
+        ones = import_made(c, OP_UNSQUEEZE, n, "unsqueeze", 2);
+        ones->in[0] = n->in[1];
+        ones->in[1] = import_ints(c, n, "axes", axes, count);
+        ones->out[0]->dtype = n->in[1]->dtype;
+        n->in[1] = ones->out[0];
+        graph_add(c->m, g, ones);
+    }
+    graph_add(c->m, g, n);
+}
+
+/* CastLike whose second input had no declared type. */
+static void cast_like(struct import *c, struct node *n)
+{
+    if (n->in[1]->dtype == DT_NONE)
+        issues_add(&c->issues, "node %s: CastLike: to a type that only running tells", n->name);
+    attr_set_int(c->m, n, "to", n->in[1]->dtype);
+    n->nin = 1;
+}
+
 static void late_graph(struct graph *g, void *ctx)
 {
     struct import *c = ctx;
@@ -236,6 +404,12 @@ static void late_graph(struct graph *g, void *ctx)
         int64_t axis = attr_int(n, "flatten_axis", -1), from;
         bool alone = s != NULL && s->rank >= 0;
 
+        if (attr_find(n, "broadcast_axis") != NULL) {
+            place_operand(c, g, n);
+            continue;
+        }
+        if (node_is(n, OP_CAST) && n->nin > 1)
+            cast_like(c, n);
         if (attr_find(n, "flatten_axis") == NULL) {
             graph_add(c->m, g, n);
             continue;

@@ -8,7 +8,7 @@
 #include "op/tile.h"
 
 struct conv {
-    struct shape x; /* the input shape that prim was made for */
+    struct shape x, w; /* the shapes that prim was made for */
     struct shape y;
     dnnl_memory_desc_t user; /* the weight as the model has it */
     const void *weights;
@@ -95,8 +95,9 @@ static int conv_make(struct conv *s, struct call *c, const struct window *w, int
     if (rc < 0)
         return -1;
     s->x = c->in[0]->shape;
+    s->w = c->in[1]->shape;
     s->weights = prim_weights(&s->prim, c, 1, &s->user);
-    return s->weights == NULL ? -1 : 0;
+    return 0;
 }
 
 static int check(struct call *c, int64_t groups, bool transposed, int64_t *channels)
@@ -145,10 +146,13 @@ static int convolve(struct call *c, bool transposed)
         s = *c->state = NEW(struct conv);
         *c->state_free = conv_free;
     }
-    if (s->prim.p == NULL || !shape_equal(&s->x, &x->shape)) {
+    if (s->prim.p == NULL || !shape_equal(&s->x, &x->shape) ||
+        !shape_equal(&s->w, &c->in[1]->shape)) {
         s->y = y;
         if (conv_make(s, c, &w, groups, transposed) < 0)
             return -1;
+    } else if (c->node->in[1]->constant == NULL) {
+        s->weights = prim_weights(&s->prim, c, 1, &s->user);
     }
     bias = prim_f32(c, 2);
     if (call_residual(c, out, &y) < 0)
@@ -158,10 +162,10 @@ static int convolve(struct call *c, bool transposed)
 
 int op_conv(struct call *c)
 {
-    return convolve(c, false);
+    return c->in[0]->dtype == DT_F64 ? call_as_f32(c, op_conv) : convolve(c, false);
 }
 
 int op_convtranspose(struct call *c)
 {
-    return convolve(c, true);
+    return c->in[0]->dtype == DT_F64 ? call_as_f32(c, op_convtranspose) : convolve(c, true);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "op/integer.h"
 #include "op/prim.h"
 
 struct matmul {
@@ -109,14 +110,16 @@ static struct shape widen(const struct shape *s, int rank)
 int op_matmul(struct call *c)
 {
     struct shape a = c->in[0]->shape, b = c->in[1]->shape, y, out_shape;
+    enum dtype t = c->in[0]->dtype;
     bool row = a.rank == 1, col = b.rank == 1;
     int rank, n;
     float *out;
 
     if (a.rank < 1 || b.rank < 1)
         return call_fail(c, "a scalar operand");
-    if (c->in[0]->dtype != DT_F32 || c->in[1]->dtype != DT_F32)
-        return call_unsupported(c, "%s operands", dtype_name(c->in[0]->dtype));
+    if (c->in[1]->dtype != t || (t != DT_F32 && !product_has(t)))
+        return call_unsupported(c, "operands of %s and %s", dtype_name(t),
+                                dtype_name(c->in[1]->dtype));
     if (row)
         a = widen(&a, 2);
     if (col)
@@ -145,9 +148,13 @@ int op_matmul(struct call *c)
         out_shape.dim[n - (col ? 1 : 2)] = out_shape.dim[n - 1];
         out_shape.rank = --n;
     }
-    out = call_out_over(c, 0, DT_F32, &out_shape, false, c->residual != NULL ? c->nin : -1);
+    out = call_out_over(c, 0, t, &out_shape, false, c->residual != NULL ? c->nin : -1);
     if (out == NULL || shape_count(&y) == 0)
         return call_end(c);
+    if (t != DT_F32) {
+        product_batches(t, out, c->in[0]->data, c->in[1]->data, &a, &b, &y);
+        return 0;
+    }
     if (a.dim[rank - 1] == 0) {
         memset(out, 0, (size_t)shape_count(&y) * sizeof *out);
         return 0;
@@ -203,14 +210,17 @@ int op_gemm(struct call *c)
     bool ta = attr_int(c->node, "transA", 0) != 0, tb = attr_int(c->node, "transB", 0) != 0;
     float alpha = attr_float(c->node, "alpha", 1), beta = attr_float(c->node, "beta", 1);
     const struct shape *a = &c->in[0]->shape, *b = &c->in[1]->shape;
+    enum dtype t = c->in[0]->dtype;
     bool row_bias, has_c = call_has(c, 2) && beta != 0;
     const float *bias = NULL;
     struct shape y;
     int64_t k;
     float *out;
 
-    if (c->in[0]->dtype != DT_F32 || c->in[1]->dtype != DT_F32)
-        return call_unsupported(c, "%s operands", dtype_name(c->in[0]->dtype));
+    if (c->in[1]->dtype != t || (call_has(c, 2) && c->in[2]->dtype != t) ||
+        (t != DT_F32 && !product_has(t)))
+        return call_unsupported(c, "operands of %s and %s", dtype_name(t),
+                                dtype_name(c->in[1]->dtype));
     if (a->rank != 2 || b->rank != 2)
         return call_fail(c, "operands of rank %d and %d, both must be matrices", a->rank, b->rank);
     k = a->dim[ta ? 0 : 1];
@@ -222,9 +232,13 @@ int op_gemm(struct call *c)
         shape_count(&c->in[2]->shape) != y.dim[0] &&
         shape_count(&c->in[2]->shape) != shape_count(&y))
         return call_fail(c, "C does not broadcast to the result");
-    out = call_out_over(c, 0, DT_F32, &y, false, c->residual != NULL ? c->nin : -1);
+    out = call_out_over(c, 0, t, &y, false, c->residual != NULL ? c->nin : -1);
     if (out == NULL || shape_count(&y) == 0)
         return call_end(c);
+    if (t != DT_F32) {
+        product_gemm(c, &y, k, ta, tb, alpha, beta);
+        return 0;
+    }
     row_bias = has_c && alpha == 1 &&
                (shape_count(&c->in[2]->shape) == 1 ||
                 (shape_count(&c->in[2]->shape) == y.dim[1] &&

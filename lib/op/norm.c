@@ -1,9 +1,11 @@
 /* norm.c: normalizations. ONNX BatchNormalization-15 (inference), InstanceNormalization-6,
- * LayerNormalization-17, LRN-13, LpNormalization-1.
+ * LayerNormalization-17, GroupNormalization-21, LRN-13, LpNormalization-1. BatchNormalization in training
+ * mode normalizes by the batch and gives the running statistics too.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdlib.h>
 
-#include "op/op.h"
+#include "op/strides.h"
 
 static int need_f32(struct call *c)
 {
@@ -13,31 +15,67 @@ static int need_f32(struct call *c)
     return 0;
 }
 
+/* Mean and (population) variance of each channel of the batch. */
+static void batch_statistics(const struct tensor *x, int64_t channels, int64_t inner, float *mean,
+                             float *var)
+{
+    int64_t total = shape_count(&x->shape), n = channels > 0 ? total / channels : 0;
+
+    for (int64_t k = 0; k < channels; k++) {
+        double sum = 0, squares = 0, m;
+
+        for (int64_t i = 0; i < total; i++)
+            if (i / inner % channels == k)
+                sum += ((const float *)x->data)[i];
+        m = sum / (double)n;
+        for (int64_t i = 0; i < total; i++)
+            if (i / inner % channels == k) {
+                double d = ((const float *)x->data)[i] - m;
+
+                squares += d * d;
+            }
+        mean[k] = (float)m;
+        var[k] = (float)(squares / (double)n);
+    }
+}
+
 int op_batchnorm(struct call *c)
 {
     const struct tensor *x = c->in[0];
-    float epsilon = attr_float(c->node, "epsilon", 1e-5f), *y, *scale, *shift;
+    float epsilon = attr_float(c->node, "epsilon", 1e-5f), *y, *scale, *shift, *running[2];
+    float momentum = attr_float(c->node, "momentum", 0.9f);
+    bool training = attr_int(c->node, "training_mode", 0) != 0;
     int64_t channels = x->shape.rank > 1 ? x->shape.dim[1] : 1, inner = 1,
             total = shape_count(&x->shape);
+    struct shape one = { 1, { channels } };
 
+    if (x->dtype == DT_F64)
+        return call_as_f32(c, op_batchnorm);
     if (need_f32(c) < 0)
         return -1;
-    if (attr_int(c->node, "training_mode", 0) != 0)
-        return call_unsupported(c, "training_mode 1");
     for (int i = 1; i < 5; i++)
         if (shape_count(&c->in[i]->shape) != channels)
             return call_fail(c, "input %d has not %lld elements", i, (long long)channels);
-    y = call_out_over(c, 0, DT_F32, &x->shape, x->cl, 0);
+    y = call_out_over(c, 0, DT_F32, &x->shape, x->cl, training ? -1 : 0);
+    for (int i = 0; i < 2; i++)
+        running[i] = training ? call_out(c, 1 + i, DT_F32, &one, false) : NULL;
     if (y == NULL)
         return call_end(c);
     for (int i = 2; i < x->shape.rank && !x->cl; i++)
         inner *= x->shape.dim[i];
-    scale = c->ops->scratch(c, 2 * (size_t)channels * sizeof *scale);
+    scale = c->ops->scratch(c, 4 * (size_t)channels * sizeof *scale + 1);
     shift = scale + channels;
+    if (training)
+        batch_statistics(x, channels, inner, scale + 2 * channels, scale + 3 * channels);
     for (int64_t k = 0; k < channels; k++) {
-        const float *g = c->in[1]->data, *b = c->in[2]->data, *m = c->in[3]->data,
-                    *v = c->in[4]->data;
+        const float *g = c->in[1]->data, *b = c->in[2]->data,
+                    *m = training ? scale + 2 * channels : c->in[3]->data,
+                    *v = training ? scale + 3 * channels : c->in[4]->data;
 
+        for (int i = 0; i < 2; i++)
+            if (running[i] != NULL)
+                running[i][k] = ((const float *)c->in[3 + i]->data)[k] * momentum +
+                                (i == 0 ? m : v)[k] * (1 - momentum);
         scale[k] = g[k] / sqrtf(v[k] + epsilon);
         shift[k] = b[k] - m[k] * scale[k];
     }
@@ -73,6 +111,8 @@ int op_instancenorm(struct call *c)
     const float *from = x->data, *gamma = c->in[1]->data, *beta = c->in[2]->data;
     int64_t inner = 1, channels;
 
+    if (x->dtype == DT_F64)
+        return call_as_f32(c, op_instancenorm);
     if (need_f32(c) < 0)
         return -1;
     if (x->shape.rank < 3)
@@ -94,16 +134,107 @@ int op_instancenorm(struct call *c)
     return 0;
 }
 
+/* Scales and shifts of one group, or of one channel, each. */
+int op_groupnorm(struct call *c)
+{
+    const struct tensor *x = c->in[0];
+    float epsilon = attr_float(c->node, "epsilon", 1e-5f), *y, mean;
+    const float *from = x->data, *gamma = c->in[1]->data, *beta = c->in[2]->data;
+    int64_t groups = attr_int(c->node, "num_groups", 0), many, inner, n;
+
+    if (x->dtype == DT_F64)
+        return call_as_f32(c, op_groupnorm);
+    if (need_f32(c) < 0)
+        return -1;
+    many = shape_count(&c->in[1]->shape);
+    if (x->shape.rank < 2 || groups < 1 || x->shape.dim[1] % groups != 0 ||
+        (many != groups && many != x->shape.dim[1]) || shape_count(&c->in[2]->shape) != many)
+        return call_fail(c, "%lld groups do not fit the input", (long long)groups);
+    y = call_out_over(c, 0, DT_F32, &x->shape, false, 0);
+    if (y == NULL || shape_count(&x->shape) == 0)
+        return call_end(c);
+    n = shape_inner(&x->shape, 1) * (x->shape.dim[1] / groups);
+    inner = many == groups ? n : shape_inner(&x->shape, 1);
+    for (int64_t k = 0; k < x->shape.dim[0] * groups; k++, y += n, from += n) {
+        standardize(y, from, n, epsilon, &mean);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t at = k % groups * (n / inner) + i / inner;
+
+            y[i] = y[i] * gamma[at] + beta[at];
+        }
+    }
+    return 0;
+}
+
+struct spread {
+    float *to;
+    const float *from;
+};
+
+static void spread_row(void *ctx, const int64_t *at, int64_t out, int64_t n, const int64_t *step)
+{
+    struct spread *s = ctx;
+
+    for (int64_t i = 0; i < n; i++)
+        s->to[out + i] = s->from[at[0] + i * step[0]];
+}
+
+/* Input i as x's shape has it, where it has not just the normalized dims. NULL + error if it does not
+ * broadcast. The caller frees it. */
+static float *spread(struct call *c, int i)
+{
+    const struct tensor *x = c->in[0];
+    struct shape all;
+    struct spread s;
+    struct walk w;
+
+    if (!shape_broadcast(&all, &x->shape, &c->in[i]->shape) || !shape_equal(&all, &x->shape)) {
+        call_fail(c, "input %d does not broadcast to the input", i);
+        return NULL;
+    }
+    s = (struct spread){ mem_alloc(tensor_size(x) + 1), c->in[i]->data };
+    walk_init(&w, &x->shape, false, (const struct tensor *[]){ c->in[i] }, 1);
+    walk_rows(&w, spread_row, &s);
+    return s.to;
+}
+
+/* What gamma (0) and beta (1) are read from, and how far they move from row to row. */
+struct affine {
+    const float *from[2];
+    float *own[2];
+    int64_t step[2];
+};
+
+static int affine_init(struct call *c, struct affine *a, int64_t n)
+{
+    *a = (struct affine){ 0 };
+    for (int i = 0; i < 2; i++) {
+        if (!call_has(c, 1 + i))
+            continue;
+        a->from[i] = c->in[1 + i]->data;
+        if (shape_count(&c->in[1 + i]->shape) == n)
+            continue;
+        a->own[i] = spread(c, 1 + i);
+        a->from[i] = a->own[i];
+        a->step[i] = n;
+        if (a->own[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
 int op_layernorm(struct call *c)
 {
     const struct tensor *x = c->in[0];
     int axis = call_axis(c, attr_int(c->node, "axis", -1), x->shape.rank);
     float epsilon = attr_float(c->node, "epsilon", 1e-5f), *y, *means, *inverses;
-    const float *from = x->data, *gamma = c->in[1]->data,
-                *beta = call_has(c, 2) ? c->in[2]->data : NULL;
+    const float *from = x->data;
     struct shape stats = x->shape;
     int64_t rows = 1, n = 1;
+    struct affine a;
 
+    if (x->dtype == DT_F64)
+        return call_as_f32(c, op_layernorm);
     if (axis < 0 || need_f32(c) < 0)
         return -1;
     for (int i = 0; i < x->shape.rank; i++) {
@@ -111,24 +242,26 @@ int op_layernorm(struct call *c)
         n *= i >= axis ? x->shape.dim[i] : 1;
         stats.dim[i] = i < axis ? x->shape.dim[i] : 1;
     }
-    for (int i = 1; i < 3; i++)
-        if (call_has(c, i) && shape_count(&c->in[i]->shape) != n)
-            return call_unsupported(c, "input %d that is broadcast", i);
     y = call_out_over(c, 0, DT_F32, &x->shape, false, 0);
     means = c->nout > 1 ? call_out(c, 1, DT_F32, &stats, false) : NULL;
     inverses = c->nout > 2 ? call_out(c, 2, DT_F32, &stats, false) : NULL;
     if (y == NULL)
         return call_end(c);
-    for (int64_t r = 0; r < rows; r++, y += n, from += n) {
-        float mean, inverse = standardize(y, from, n, epsilon, &mean);
+    if (affine_init(c, &a, n) == 0)
+        for (int64_t r = 0; r < rows; r++, y += n, from += n) {
+            const float *gamma = a.from[0] + r * a.step[0],
+                        *beta = a.from[1] == NULL ? NULL : a.from[1] + r * a.step[1];
+            float mean, inverse = standardize(y, from, n, epsilon, &mean);
 
-        for (int64_t i = 0; i < n; i++)
-            y[i] = y[i] * gamma[i] + (beta != NULL ? beta[i] : 0);
-        if (means != NULL)
-            means[r] = mean;
-        if (inverses != NULL)
-            inverses[r] = inverse;
-    }
+            for (int64_t i = 0; i < n; i++)
+                y[i] = y[i] * gamma[i] + (beta != NULL ? beta[i] : 0);
+            if (means != NULL)
+                means[r] = mean;
+            if (inverses != NULL)
+                inverses[r] = inverse;
+        }
+    free(a.own[0]);
+    free(a.own[1]);
     return call_end(c);
 }
 
@@ -140,6 +273,8 @@ int op_lrn(struct call *c)
     float bias = attr_float(c->node, "bias", 1), *y;
     const float *from = x->data;
 
+    if (x->dtype == DT_F64)
+        return call_as_f32(c, op_lrn);
     if (need_f32(c) < 0)
         return -1;
     if (x->shape.rank < 2 || size < 1)
@@ -172,6 +307,8 @@ int op_lpnorm(struct call *c)
     const float *from = x->data;
     float *y;
 
+    if (x->dtype == DT_F64)
+        return call_as_f32(c, op_lpnorm);
     if (axis < 0 || need_f32(c) < 0)
         return -1;
     y = call_out(c, 0, DT_F32, &x->shape, false);

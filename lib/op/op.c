@@ -114,6 +114,8 @@ int64_t weight_channel(const struct weight_view *w, int64_t r)
 
 bool node_takes_post(const struct node *n)
 {
+    if (n->op->weight != WEIGHT_NONE && n->in[1]->dtype != DT_F32)
+        return false;
     if (n->op->weight == WEIGHT_GEMM)
         return attr_float(n, "alpha", 1) == 1 && attr_float(n, "beta", 1) == 1 &&
                (n->nin < 3 || n->in[2] == NULL ||

@@ -169,6 +169,8 @@ bool call_has(const struct call *c, int i);
 bool call_has_data(const struct call *c, int i);
 /* An axis in -rank … rank-1 as 0 … rank-1, or -1 with an error. */
 int call_axis(struct call *c, int64_t axis, int rank);
+/* The call with double operands rounded to float32, its float32 results widened (op/narrow.c). */
+int call_as_f32(struct call *c, int (*run)(struct call *c));
 /* Puts a fused residual into `out` before a primitive adds to it (its shape must be the output's). */
 int call_residual(struct call *c, void *out, const struct shape *shape);
 

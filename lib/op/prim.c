@@ -115,6 +115,7 @@ void prim_release(struct prim *p)
         dnnl_primitive_destroy(p->p);
     if (p->pd != NULL)
         dnnl_primitive_desc_destroy(p->pd);
+    free(p->weights);
     *p = (struct prim){ 0 };
 }
 
@@ -148,6 +149,26 @@ struct reorder {
     const dnnl_memory_desc_t *from, *to;
 };
 
+static void reorder(const dnnl_memory_desc_t *from_md, void *from_data,
+                    const dnnl_memory_desc_t *to_md, void *to_data)
+{
+    dnnl_memory_t from, to;
+    dnnl_primitive_desc_t pd;
+    dnnl_primitive_t p;
+
+    dnnl_memory_create(&from, from_md, prim_engine(), from_data);
+    dnnl_memory_create(&to, to_md, prim_engine(), to_data);
+    dnnl_reorder_primitive_desc_create(&pd, from_md, prim_engine(), to_md, prim_engine(), NULL);
+    dnnl_primitive_create(&p, pd);
+    dnnl_primitive_execute(p, stream(), 2,
+                           (dnnl_exec_arg_t[]){ { DNNL_ARG_FROM, from }, { DNNL_ARG_TO, to } });
+    dnnl_stream_wait(stream());
+    dnnl_primitive_destroy(p);
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_memory_destroy(from);
+    dnnl_memory_destroy(to);
+}
+
 /* One reorder: the weight as float32 row-major, then into the primitive's order. */
 static void *reorder_weights(void *ctx, size_t *size)
 {
@@ -155,9 +176,6 @@ static void *reorder_weights(void *ctx, size_t *size)
     const struct value *v = r->c->node->in[r->input];
     struct tensor t = constant_view(r->c->model, v);
     float *plain = NULL;
-    dnnl_memory_t from, to;
-    dnnl_primitive_desc_t pd;
-    dnnl_primitive_t p;
     void *packed;
 
     *size = dnnl_memory_desc_get_size(r->to);
@@ -168,17 +186,7 @@ static void *reorder_weights(void *ctx, size_t *size)
         constant_f32(r->c->model, v, plain);
         t.data = plain;
     }
-    dnnl_memory_create(&from, r->from, prim_engine(), t.data);
-    dnnl_memory_create(&to, r->to, prim_engine(), packed);
-    dnnl_reorder_primitive_desc_create(&pd, r->from, prim_engine(), r->to, prim_engine(), NULL);
-    dnnl_primitive_create(&p, pd);
-    dnnl_primitive_execute(p, stream(), 2,
-                           (dnnl_exec_arg_t[]){ { DNNL_ARG_FROM, from }, { DNNL_ARG_TO, to } });
-    dnnl_stream_wait(stream());
-    dnnl_primitive_destroy(p);
-    dnnl_primitive_desc_destroy(pd);
-    dnnl_memory_destroy(from);
-    dnnl_memory_destroy(to);
+    reorder(r->from, t.data, r->to, packed);
     free(plain);
     return packed;
 }
@@ -196,8 +204,12 @@ const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memor
         dnnl_memory_desc_equal(user, want))
         return c->model->data[v->constant->datum].p;
     if (v->constant == NULL) {
-        call_unsupported(c, "a weight that is computed while running");
-        return NULL;
+        size_t size = dnnl_memory_desc_get_size(want);
+
+        if (p->weights == NULL)
+            memset(p->weights = mem_aligned(64, size), 0, size);
+        reorder(user, w->data, want, p->weights);
+        return p->weights;
     }
     return packs_get(c->packs, c->node, i, want, sizeof *want, reorder_weights, &r);
 }

@@ -15,6 +15,7 @@ struct prim {
     dnnl_memory_t mem[PRIM_ARGS]; /* NULL where the primitive has no such argument */
     dnnl_memory_t scratch;
     size_t scratchsize;
+    void *weights; /* a computed weight in the primitive's order */
 };
 
 /* Attributes: a scratchpad of the user's, and the call's fused activations and residual addition as
@@ -31,8 +32,8 @@ int prim_run(struct prim *p, struct call *c, const void *src, const void *weight
 /* The descriptor that argument `what` (dnnl_query_src_md, …) has in the primitive. */
 const dnnl_memory_desc_t *prim_md(const struct prim *p, dnnl_query_t what);
 
-/* The constant weight in[i] of the node as the primitive wants it: reordered once, shared by all
- * workers. `user` describes the tensor in memory (row-major contents of the constant). */
+/* The weight in[i] of the node as the primitive wants it: a constant is reordered once and shared by
+ * all workers, a computed one is reordered now. `user` describes the tensor in memory (row-major). */
 const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memory_desc_t *user);
 
 /* A constant or run-time float input as plain float32 memory (constants are prepared once). NULL if

@@ -10,9 +10,55 @@ struct reduce {
     enum op_id id;
     const struct tensor *x;
     struct walk inner; /* over the reduced elements of one output */
-    double acc;
+    double acc;        /* of floats */
+    int64_t whole;     /* of integers; unsigned 64-bit ones with the top bit flipped in Max and Min */
+    bool any;
     int64_t base;
 };
+
+static bool is_extremum(enum op_id id)
+{
+    return id == OP_REDUCEMAX || id == OP_REDUCEMIN;
+}
+
+/* Integers stay integers where the result is one of sums, products and extrema. */
+static bool is_whole(const struct reduce *r)
+{
+    return !dtype_is_float(r->x->dtype) && r->id != OP_REDUCEL2 && r->id != OP_REDUCELOGSUM &&
+           r->id != OP_REDUCELOGSUMEXP;
+}
+
+static void whole_row(void *ctx, const int64_t *at, int64_t out, int64_t n, const int64_t *step)
+{
+    struct reduce *r = ctx;
+    int64_t flip = r->x->dtype == DT_U64 && is_extremum(r->id) ? INT64_MIN : 0;
+
+    (void)out;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t v = tensor_get_int(r->x, (size_t)(r->base + at[0] + i * step[0])) ^ flip;
+
+        switch (r->id) {
+        case OP_REDUCEMAX:
+            r->whole = !r->any || v > r->whole ? v : r->whole;
+            break;
+        case OP_REDUCEMIN:
+            r->whole = !r->any || v < r->whole ? v : r->whole;
+            break;
+        case OP_REDUCEPROD:
+            r->whole = (int64_t)((uint64_t)r->whole * (uint64_t)v);
+            break;
+        case OP_REDUCEL1:
+            r->whole += v < 0 ? -v : v;
+            break;
+        case OP_REDUCESUMSQUARE:
+            r->whole = (int64_t)((uint64_t)r->whole + (uint64_t)v * (uint64_t)v);
+            break;
+        default:
+            r->whole = (int64_t)((uint64_t)r->whole + (uint64_t)v);
+        }
+        r->any = true;
+    }
+}
 
 static void gather_row(void *ctx, const int64_t *at, int64_t out, int64_t n, const int64_t *step)
 {
@@ -81,21 +127,18 @@ static double finish(enum op_id id, double acc, int64_t n)
     }
 }
 
-static void store(struct tensor *y, size_t i, double v)
+/* The extremum of nothing, as numpy's initial values have it: the type's own least or greatest. */
+static int64_t extremum_of_none(enum op_id id, enum dtype t)
 {
-    switch (y->dtype) {
-    case DT_F32:
-        ((float *)y->data)[i] = (float)v;
-        break;
-    case DT_F64:
-        ((double *)y->data)[i] = v;
-        break;
-    case DT_I32:
-        ((int32_t *)y->data)[i] = (int32_t)v;
-        break;
-    default:
-        ((int64_t *)y->data)[i] = (int64_t)v;
-    }
+    int bits = (int)dtype_size(t) * 8;
+    bool is_signed = t == DT_I8 || t == DT_I16 || t == DT_I32 || t == DT_I64;
+    uint64_t most = UINT64_MAX >> (64 - bits + is_signed);
+
+    if (t == DT_BOOL)
+        most = 1;
+    if (id == OP_REDUCEMIN)
+        return (int64_t)most;
+    return is_signed ? -(int64_t)most - 1 : 0;
 }
 
 /* Which dims go; false on an error. An empty list means all, or none with noop_with_empty_axes. */
@@ -136,10 +179,26 @@ static void reduce_row(void *ctx, const int64_t *at, int64_t out, int64_t n, con
     struct outer *o = ctx;
 
     for (int64_t i = 0; i < n; i++) {
-        o->r->acc = start(o->r->id);
-        o->r->base = at[0] + i * step[0];
-        walk_rows(&o->r->inner, gather_row, o->r);
-        store(o->y, (size_t)(out + i), finish(o->r->id, o->r->acc, o->count));
+        struct reduce *r = o->r;
+        size_t k = (size_t)(out + i);
+
+        r->base = at[0] + i * step[0];
+        r->any = false;
+        if (is_whole(r)) {
+            r->whole = r->id == OP_REDUCEPROD;
+            walk_rows(&r->inner, whole_row, r);
+            if (r->id == OP_REDUCEMEAN && o->count > 0)
+                r->whole /= o->count;
+            if (is_extremum(r->id) && r->x->dtype == DT_U64)
+                r->whole ^= INT64_MIN;
+            if (is_extremum(r->id) && !r->any)
+                r->whole = extremum_of_none(r->id, r->x->dtype);
+            tensor_put_int(o->y, k, r->whole);
+        } else {
+            r->acc = start(r->id);
+            walk_rows(&r->inner, gather_row, r);
+            tensor_put(o->y, k, finish(r->id, r->acc, o->count));
+        }
     }
 }
 
@@ -159,8 +218,6 @@ int op_reduce(struct call *c)
         return c->failed ? -1 : call_unknown(c, 0, x->dtype);
     if (noop)
         return call_view(c, 0, 0, x->dtype, &x->shape, x->cl);
-    if (x->dtype != DT_F32 && x->dtype != DT_F64 && x->dtype != DT_I32 && x->dtype != DT_I64)
-        return call_unsupported(c, "%s", dtype_name(x->dtype));
     strides_of(x, strides);
     for (int i = 0; i < x->shape.rank; i++) {
         if (gone[i]) {

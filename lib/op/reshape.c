@@ -113,38 +113,19 @@ int op_unsqueeze(struct call *c)
 }
 
 /* Float to integer truncates; anything to bool is "not zero". */
-static void cast(void *out, enum dtype to, const struct tensor *x, size_t n)
+static void cast(struct tensor *y, const struct tensor *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        double v = to == DT_F32 || to == DT_F64 || to == DT_BOOL ? tensor_get(x, i) : 0;
-        int64_t k = to == DT_F32 || to == DT_F64 || to == DT_BOOL ? 0 : tensor_get_int(x, i);
+    bool exact = !dtype_is_float(x->dtype) && !dtype_is_float(y->dtype);
 
-        switch (to) {
-        case DT_F32:
-            ((float *)out)[i] = (float)v;
-            break;
-        case DT_F64:
-            ((double *)out)[i] = v;
-            break;
-        case DT_BOOL:
-            ((uint8_t *)out)[i] = v != 0;
-            break;
-        case DT_U8:
-        case DT_I8:
-            ((uint8_t *)out)[i] = (uint8_t)k;
-            break;
-        case DT_U16:
-        case DT_I16:
-            ((uint16_t *)out)[i] = (uint16_t)k;
-            break;
-        case DT_U32:
-        case DT_I32:
-            ((uint32_t *)out)[i] = (uint32_t)k;
-            break;
-        default:
-            ((int64_t *)out)[i] = k;
-        }
-    }
+    if (y->dtype == DT_F32)
+        dtype_to_f32(y->data, x->data, x->dtype, n);
+    else if (exact || (dtype_is_float(x->dtype) && !dtype_is_float(y->dtype) &&
+                       y->dtype != DT_BOOL && y->dtype != DT_U64))
+        for (size_t i = 0; i < n; i++)
+            tensor_put_int(y, i, tensor_get_int(x, i));
+    else
+        for (size_t i = 0; i < n; i++)
+            tensor_put(y, i, tensor_get(x, i));
 }
 
 int op_cast(struct call *c)
@@ -153,15 +134,16 @@ int op_cast(struct call *c)
     enum dtype to = (enum dtype)attr_int(c->node, "to", DT_F32);
     void *y;
 
+    if (c->nin > 1) /* CastLike, until import knows the type of its second input */
+        to = c->in[1]->dtype;
     if (to == DT_F16 || to == DT_BF16) { /* float16 and bfloat16 values are float32 in the IR */
         size_t n = (size_t)shape_count(&x->shape);
-        struct tensor wide = *x;
         uint16_t *half;
 
         y = call_out(c, 0, DT_F32, &x->shape, x->cl);
         if (y == NULL)
             return call_end(c);
-        cast(y, DT_F32, &wide, n);
+        cast(c->out[0], x, n);
         half = c->ops->scratch(c, n * sizeof *half);
         dtype_from_f32(half, to, y, n);
         dtype_to_f32(y, half, to, n);
@@ -173,7 +155,7 @@ int op_cast(struct call *c)
         return call_unsupported(c, "to %s", dtype_name(to));
     y = call_out(c, 0, to, &x->shape, x->cl);
     if (y != NULL)
-        cast(y, to, x, (size_t)shape_count(&x->shape));
+        cast(c->out[0], x, (size_t)shape_count(&x->shape));
     return call_end(c);
 }
 

@@ -1,36 +1,65 @@
-/* resize.c: Resize-13/18 on the spatial dims, channels-last: nearest, linear, cubic, with every
- * coordinate transformation but tf_crop_and_resize. Separable: one dim after the other, from a table
- * of taps per output index.
+/* resize.c: Resize-19, any dims and types, every mode: nearest, linear, cubic, antialiased or not, every
+ * coordinate transformation. Separable: one dim after the other in memory order (channels-last feature
+ * maps), each from a table of taps per output index. Where a length in the source is no integer
+ * (align_corners after fractional scales), the fraction counts, as in the operator's reference.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "op/op.h"
 
-enum { TAPS = 4 };
-
-struct taps {
-    int64_t at[TAPS];
-    float weight[TAPS];
-    int n;
+/* How one dim is resized. */
+struct axis {
+    int64_t in, out;
+    double scale, length; /* length: in * scale, unrounded */
+    double from, to;      /* the part of it that tf_crop_and_resize takes, 0 … 1 */
+    bool resized;
 };
+
+/* Taps of all output indices of one dim: n each, index and weight. An index of -1 is outside and reads
+ * the extrapolation value. */
+struct taps {
+    int n;
+    int64_t *at;
+    float *weight;
+};
+
+enum coordinates { HALF_PIXEL, SYMMETRIC, PYTORCH, ALIGN, ASYMMETRIC, HALF_PIXEL_NN, CROP };
+enum mode { NEAREST, LINEAR, CUBIC };
 
 struct how {
-    const char *mode, *coordinates, *nearest;
-    float cubic_a;
-    bool exclude_outside;
+    enum coordinates coordinates;
+    enum mode mode;
+    const char *nearest;
+    double cubic_a;
+    bool exclude_outside, antialias;
+    float outside; /* extrapolation_value */
 };
 
-/* Where output index i of a dim reads in the input. */
-static double coordinate(const struct how *h, int64_t i, int64_t in, int64_t out, double scale)
+/* Where output index i reads in the input. */
+static double coordinate(const struct how *h, int64_t i, const struct axis *a)
 {
-    if (strcmp(h->coordinates, "asymmetric") == 0)
-        return (double)i / scale;
-    if (strcmp(h->coordinates, "align_corners") == 0)
-        return out == 1 ? 0 : (double)i * (double)(in - 1) / (double)(out - 1);
-    if (strcmp(h->coordinates, "pytorch_half_pixel") == 0 && out <= 1)
-        return 0;
-    return ((double)i + 0.5) / scale - 0.5;
+    double x = (double)i;
+
+    switch (h->coordinates) {
+    case ASYMMETRIC:
+        return x / a->scale;
+    case ALIGN:
+        return a->length == 1 || a->out == 1 ? 0 : x * (double)(a->in - 1) / (a->length - 1);
+    case PYTORCH:
+        return a->out > 1 ? (x + 0.5) / a->scale - 0.5 : 0;
+    case HALF_PIXEL_NN:
+        return (x + 0.5) / a->scale;
+    case SYMMETRIC:
+        return (double)a->in / 2 * (1 - (double)a->out / a->length) + (x + 0.5) / a->scale - 0.5;
+    case CROP:
+        return a->out > 1 ? a->from * (double)(a->in - 1) +
+                                x * (a->to - a->from) * (double)(a->in - 1) / (double)(a->out - 1)
+                          : 0.5 * (a->from + a->to) * (double)(a->in - 1);
+    default:
+        return (x + 0.5) / a->scale - 0.5;
+    }
 }
 
 static int64_t nearest(const struct how *h, double x)
@@ -49,157 +78,306 @@ static int64_t clamp(int64_t i, int64_t n)
     return i < 0 ? 0 : i >= n ? n - 1 : i;
 }
 
-static void taps_of(struct taps *t, const struct how *h, int64_t i, int64_t in, int64_t out,
-                    double scale)
+/* The kernel at distance x: a triangle, or Keys' cubic convolution. */
+static double kernel(const struct how *h, double x)
 {
-    double x = coordinate(h, i, in, out, scale), f = x - floor(x), a = h->cubic_a;
-    int64_t base = (int64_t)floor(x);
-    float sum = 0;
+    double a = h->cubic_a;
 
-    if (strcmp(h->mode, "nearest") == 0) {
-        *t = (struct taps){ { clamp(nearest(h, x), in) }, { 1 }, 1 };
+    x = fabs(x);
+    if (h->mode == LINEAR)
+        return x < 1 ? 1 - x : 0;
+    if (x <= 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+}
+
+/* Antialiasing stretches the kernel over what one output index covers. */
+static double stretch(const struct how *h, const struct axis *a)
+{
+    return h->antialias && a->scale < 1 ? a->scale : 1;
+}
+
+static int64_t first_tap(const struct how *h, const struct axis *a)
+{
+    return (int64_t)floor(-(h->mode == CUBIC ? 2 : 1) / stretch(h, a)) + 1;
+}
+
+static int tap_count(const struct how *h, const struct axis *a)
+{
+    return h->mode == NEAREST ? 1 : (int)(2 - 2 * first_tap(h, a));
+}
+
+static void taps_of(const struct taps *t, const struct how *h, int64_t i, const struct axis *a)
+{
+    double x = coordinate(h, i, a), f = x - floor(x), sum = 0;
+    int64_t *at = t->at + i * t->n, base = (int64_t)floor(x) + first_tap(h, a);
+    float *weight = t->weight + i * t->n;
+
+    if (h->coordinates == CROP && (x < 0 || x > (double)(a->in - 1))) {
+        for (int k = 0; k < t->n; k++) {
+            at[k] = -1;
+            weight[k] = k == 0;
+        }
         return;
     }
-    if (strcmp(h->mode, "linear") == 0) {
-        *t = (struct taps){ { clamp(base, in), clamp(base + 1, in) },
-                            { (float)(1 - f), (float)f },
-                            2 };
+    if (h->mode == NEAREST) {
+        *at = clamp(nearest(h, x), a->in);
+        *weight = 1;
         return;
     }
-    t->n = TAPS; /* Keys' cubic convolution at distances 1 + f, f, 1 - f, 2 - f */
-    t->weight[0] = (float)(((a * (f + 1) - 5 * a) * (f + 1) + 8 * a) * (f + 1) - 4 * a);
-    t->weight[1] = (float)(((a + 2) * f - (a + 3)) * f * f + 1);
-    t->weight[2] = (float)(((a + 2) * (1 - f) - (a + 3)) * (1 - f) * (1 - f) + 1);
-    t->weight[3] = (float)(((a * (2 - f) - 5 * a) * (2 - f) + 8 * a) * (2 - f) - 4 * a);
-    for (int k = 0; k < TAPS; k++) {
-        int64_t at = base - 1 + k;
+    for (int k = 0; k < t->n; k++) {
+        double w = kernel(h, ((double)(first_tap(h, a) + k) - f) * stretch(h, a));
 
-        if (h->exclude_outside && (at < 0 || at >= in))
-            t->weight[k] = 0;
-        t->at[k] = clamp(at, in);
-        sum += t->weight[k];
+        if (h->exclude_outside && (base + k < 0 || base + k >= a->in))
+            w = 0;
+        at[k] = clamp(base + k, a->in);
+        weight[k] = (float)w;
+        sum += w;
     }
-    for (int k = 0; k < TAPS && h->exclude_outside; k++)
-        t->weight[k] /= sum;
+    for (int k = 0; k < t->n && (h->exclude_outside || h->antialias) && sum != 0; k++)
+        weight[k] = (float)(weight[k] / sum);
 }
 
 /* (outer, in, inner) -> (outer, out, inner) */
-static void resize_dim(float *y, const float *x, int64_t outer, int64_t in, int64_t out,
-                       int64_t inner, const struct taps *taps)
+static void resize_f32(float *y, const float *x, int64_t outer, const struct axis *a, int64_t inner,
+                       const struct taps *t, float outside)
 {
-    for (int64_t o = 0; o < outer; o++, x += in * inner)
-        for (int64_t i = 0; i < out; i++, y += inner) {
-            const struct taps *t = &taps[i];
+    for (int64_t o = 0; o < outer; o++, x += a->in * inner)
+        for (int64_t i = 0; i < a->out; i++, y += inner) {
+            const int64_t *at = t->at + i * t->n;
+            const float *w = t->weight + i * t->n;
 
+            if (at[0] < 0) {
+                for (int64_t k = 0; k < inner; k++)
+                    y[k] = outside;
+                continue;
+            }
             if (t->n == 1) {
-                memcpy(y, x + t->at[0] * inner, (size_t)inner * sizeof *y);
+                memcpy(y, x + at[0] * inner, (size_t)inner * sizeof *y);
                 continue;
             }
             for (int64_t k = 0; k < inner; k++)
-                y[k] =
-                    t->weight[0] * x[t->at[0] * inner + k] + t->weight[1] * x[t->at[1] * inner + k];
+                y[k] = w[0] * x[at[0] * inner + k] + w[1] * x[at[1] * inner + k];
             for (int j = 2; j < t->n; j++)
                 for (int64_t k = 0; k < inner; k++)
-                    y[k] += t->weight[j] * x[t->at[j] * inner + k];
+                    y[k] += w[j] * x[at[j] * inner + k];
         }
 }
 
-/* Output dims and scales; 1 on success, 0 not known yet, -1 error. */
-static int target(struct call *c, struct shape *y, double scale[RANK_MAX])
+/* Which dims `scales`, `sizes` and `roi` speak of. */
+static int read_axes(struct call *c, int64_t axes[RANK_MAX])
 {
-    const struct shape *x = &c->in[0]->shape;
+    int rank = c->in[0]->shape.rank, n = attr_ints(c->node, "axes", axes, RANK_MAX);
+
+    if (attr_find(c->node, "axes") == NULL)
+        for (n = 0; n < rank; n++)
+            axes[n] = n;
+    for (int i = 0; i < n; i++)
+        if ((axes[i] = call_axis(c, axes[i], rank)) < 0)
+            return -1;
+    return n;
+}
+
+static int by_sizes(struct call *c, struct axis *a, const int64_t *axes, int naxes)
+{
+    const char *policy = attr_string(c->node, "keep_aspect_ratio_policy", "stretch");
+    bool stretched = strcmp(policy, "stretch") == 0, larger = strcmp(policy, "not_smaller") == 0;
     int64_t sizes[RANK_MAX];
+    double one = 0;
     int n;
 
-    *y = *x;
-    if (call_has(c, 3) && shape_count(&c->in[3]->shape) > 0) {
-        if (!call_ints(c, 3, sizes, RANK_MAX, &n))
-            return c->failed ? -1 : 0;
-        if (n != x->rank)
-            return call_fail(c, "%d sizes for a tensor of rank %d", n, x->rank);
-        for (int i = 0; i < n; i++) {
-            y->dim[i] = sizes[i];
-            scale[i] = (double)sizes[i] / (double)x->dim[i];
-        }
-        return 1;
+    if (!call_ints(c, 3, sizes, RANK_MAX, &n))
+        return c->failed ? -1 : 0;
+    if (n != naxes)
+        return call_fail(c, "%d sizes for %d dims", n, naxes);
+    for (int i = 0; i < n; i++) {
+        struct axis *d = &a[axes[i]];
+
+        d->out = sizes[i];
+        d->scale = (double)sizes[i] / (double)d->in;
+        one = i == 0 || (larger ? d->scale > one : d->scale < one) ? d->scale : one;
     }
-    if (!call_has(c, 2) || shape_count(&c->in[2]->shape) != x->rank)
-        return call_fail(c, "neither scales nor sizes fit a tensor of rank %d", x->rank);
-    if (!call_has_data(c, 2))
-        return 0;
-    for (int i = 0; i < x->rank; i++) {
-        scale[i] = tensor_get(c->in[2], (size_t)i);
-        if (!(scale[i] > 0 && scale[i] * (double)x->dim[i] < 1e12))
-            return call_fail(c, "scale %g", scale[i]);
-        y->dim[i] = (int64_t)floor((double)x->dim[i] * scale[i]);
+    for (int i = 0; i < n && !stretched; i++) {
+        a[axes[i]].scale = one;
+        a[axes[i]].out = (int64_t)floor(one * (double)a[axes[i]].in + 0.5);
     }
     return 1;
 }
 
+/* Fills one struct axis a dim; 1 on success, 0 not known yet, -1 error. */
+static int target(struct call *c, const struct how *h, struct axis *a)
+{
+    const struct shape *x = &c->in[0]->shape;
+    int64_t axes[RANK_MAX];
+    int n = read_axes(c, axes), known;
+
+    if (n < 0)
+        return -1;
+    for (int i = 0; i < x->rank; i++)
+        a[i] = (struct axis){ x->dim[i], x->dim[i], 1, (double)x->dim[i], 0, 1, false };
+    if (call_has(c, 3) && shape_count(&c->in[3]->shape) > 0) {
+        if ((known = by_sizes(c, a, axes, n)) <= 0)
+            return known;
+    } else {
+        if (!call_has(c, 2) || shape_count(&c->in[2]->shape) != n)
+            return call_fail(c, "neither scales nor sizes fit %d dims", n);
+        if (!call_has_data(c, 2))
+            return 0;
+        for (int i = 0; i < n; i++) {
+            struct axis *d = &a[axes[i]];
+
+            d->scale = tensor_get(c->in[2], (size_t)i);
+            if (!(d->scale > 0 && d->scale * (double)d->in < 1e12))
+                return call_fail(c, "scale %g", d->scale);
+            d->out = (int64_t)floor((double)d->in * d->scale);
+        }
+    }
+    if (h->coordinates == CROP) {
+        if (!call_has(c, 1) || shape_count(&c->in[1]->shape) != 2 * n)
+            return call_fail(c, "tf_crop_and_resize without a roi for %d dims", n);
+        for (int i = 0; i < n && call_has_data(c, 1); i++) {
+            a[axes[i]].from = tensor_get(c->in[1], (size_t)i);
+            a[axes[i]].to = tensor_get(c->in[1], (size_t)(n + i));
+        }
+    }
+    for (int i = 0; i < x->rank; i++) {
+        if (a[i].out < 0 || (a[i].in == 0 && a[i].out > 0))
+            return call_fail(c, "dim %d of %lld cannot become %lld", i, (long long)a[i].in,
+                             (long long)a[i].out);
+        a[i].length = a[i].scale * (double)a[i].in;
+        a[i].resized = a[i].in != a[i].out || a[i].scale != 1 || a[i].from != 0 || a[i].to != 1;
+    }
+    return 1;
+}
+
+static int word(struct call *c, const char *name, const char *const *list, int n, int absent)
+{
+    const char *s = attr_string(c->node, name, list[absent]);
+
+    for (int i = 0; i < n; i++)
+        if (strcmp(s, list[i]) == 0)
+            return i;
+    return call_unsupported(c, "%s %s", name, s);
+}
+
 static int read_how(struct call *c, struct how *h)
 {
-    *h = (struct how){ attr_string(c->node, "mode", "nearest"),
-                       attr_string(c->node, "coordinate_transformation_mode", "half_pixel"),
+    static const char *const coordinates[] = {
+        "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
+        "align_corners", "asymmetric", "tf_half_pixel_for_nn",
+        "tf_crop_and_resize"
+    };
+    static const char *const modes[] = { "nearest", "linear", "cubic" };
+    int coordinate_mode = word(c, "coordinate_transformation_mode", coordinates, 7, 0),
+        mode = word(c, "mode", modes, 3, 0);
+
+    *h = (struct how){ (enum coordinates)coordinate_mode,
+                       (enum mode)mode,
                        attr_string(c->node, "nearest_mode", "round_prefer_floor"),
                        attr_float(c->node, "cubic_coeff_a", -0.75f),
-                       attr_int(c->node, "exclude_outside", 0) != 0 };
-    if (strcmp(h->coordinates, "tf_crop_and_resize") == 0 ||
-        strcmp(h->coordinates, "half_pixel_symmetric") == 0)
-        return call_unsupported(c, "coordinate_transformation_mode %s", h->coordinates);
-    if (attr_int(c->node, "antialias", 0) != 0)
-        return call_unsupported(c, "antialias 1");
-    if (attr_find(c->node, "axes") != NULL)
-        return call_unsupported(c, "attribute axes");
-    if (strcmp(attr_string(c->node, "keep_aspect_ratio_policy", "stretch"), "stretch") != 0)
-        return call_unsupported(c, "keep_aspect_ratio_policy");
+                       attr_int(c->node, "exclude_outside", 0) != 0,
+                       attr_int(c->node, "antialias", 0) != 0 && mode != NEAREST,
+                       attr_float(c->node, "extrapolation_value", 0) };
+    return coordinate_mode < 0 || mode < 0 ? -1 : 0;
+}
+
+/* Dims in memory order: channels last where the tensor lies so. */
+static int memory_dim(const struct tensor *x, int i)
+{
+    if (!x->cl || i == 0)
+        return i;
+    return i == x->shape.rank - 1 ? 1 : i + 1;
+}
+
+/* Bytes of the taps and of the two buffers between dims. */
+struct plan {
+    size_t taps, most;
+};
+
+static struct plan plan_of(const struct tensor *x, const struct how *h, const struct axis *a)
+{
+    struct plan p = { 0, 1 };
+    int64_t elements = shape_count(&x->shape);
+
+    for (int i = 0; i < x->shape.rank; i++) { /* an intermediate may be larger than both ends */
+        const struct axis *d = &a[memory_dim(x, i)];
+        size_t n = (size_t)d->out * (size_t)tap_count(h, d);
+
+        elements = elements / d->in * d->out;
+        p.taps = n > p.taps ? n : p.taps;
+        p.most = (size_t)elements > p.most ? (size_t)elements : p.most;
+    }
+    return p;
+}
+
+static void run(struct call *c, const struct tensor *x, const struct how *h, const struct axis *a,
+                float *out)
+{
+    struct plan p = plan_of(x, h, a);
+    char *scratch = c->ops->scratch(c, p.taps * (sizeof(int64_t) + sizeof(float)) +
+                                           2 * p.most * sizeof(float) + 64);
+    struct taps t = { .at = (int64_t *)(void *)scratch };
+    float *buffers;
+    const float *from = x->data;
+    int64_t outer = 1, inner = shape_count(&x->shape), left = 0, turn = 0;
+
+    t.weight = (float *)(void *)(t.at + p.taps);
+    buffers = t.weight + p.taps;
+    for (int i = 0; i < x->shape.rank; i++)
+        left += a[i].resized;
+    if (left == 0)
+        memcpy(out, from, tensor_size(x));
+    for (int i = 0; i < x->shape.rank; i++) {
+        const struct axis *d = &a[memory_dim(x, i)];
+        float *to;
+
+        inner /= d->in;
+        if (d->resized) {
+            to = --left == 0 ? out : buffers + (size_t)(turn++ % 2) * p.most;
+            t.n = tap_count(h, d);
+            for (int64_t k = 0; k < d->out; k++)
+                taps_of(&t, h, k, d);
+            resize_f32(to, from, outer, d, inner, &t, h->outside);
+            from = to;
+        }
+        outer *= d->out;
+    }
+}
+
+/* Other types go through float32 and are rounded and saturated on their way back. */
+static int resize_as_f32(struct call *c, const struct how *h, const struct axis *a)
+{
+    struct tensor wide = *c->in[0], *y = c->out[0];
+    size_t nin = (size_t)shape_count(&wide.shape), nout = (size_t)shape_count(&y->shape);
+    float *in = mem_alloc((nin + nout) * sizeof *in), *out = in + nin;
+
+    dtype_to_f32(in, wide.data, wide.dtype, nin);
+    wide.data = in;
+    wide.dtype = DT_F32;
+    run(c, &wide, h, a, out);
+    dtype_from_f32(y->data, y->dtype, out, nout);
+    free(in);
     return 0;
 }
 
 int op_resize(struct call *c)
 {
     const struct tensor *x = c->in[0];
-    double scale[RANK_MAX];
-    struct shape y, stage;
+    struct axis a[RANK_MAX];
+    struct shape y = x->shape;
     struct how h;
-    float *out, *buffers, *from;
-    size_t most, ntaps = 0;
-    struct taps *taps;
     int known;
 
-    if (read_how(c, &h) < 0 || (known = target(c, &y, scale)) < 0)
+    if (read_how(c, &h) < 0 || (known = target(c, &h, a)) < 0)
         return -1;
     if (!known)
         return call_unknown(c, 0, x->dtype);
-    if (x->dtype != DT_F32)
-        return call_unsupported(c, "%s input", dtype_name(x->dtype));
-    if (x->shape.rank < 3 || y.dim[0] != x->shape.dim[0] || y.dim[1] != x->shape.dim[1])
-        return call_unsupported(c, "resizing batch or channels");
-    out = call_out(c, 0, DT_F32, &y, true);
-    if (out == NULL || shape_count(&y) == 0 || shape_count(&x->shape) == 0)
+    for (int i = 0; i < y.rank; i++)
+        y.dim[i] = a[i].out;
+    if (call_out(c, 0, x->dtype, &y, x->cl) == NULL || shape_count(&y) == 0)
         return call_end(c);
-    most = 1;
-    stage = x->shape;
-    for (int i = 2; i < y.rank; i++) { /* an intermediate may be larger than both ends */
-        stage.dim[i] = y.dim[i];
-        most = i < y.rank - 1 && (size_t)shape_count(&stage) > most ? (size_t)shape_count(&stage)
-                                                                    : most;
-        ntaps = (size_t)y.dim[i] > ntaps ? (size_t)y.dim[i] : ntaps;
-    }
-    taps = c->ops->scratch(c, ntaps * sizeof *taps + 2 * most * sizeof *buffers + 64);
-    buffers = (float *)(void *)(taps + ntaps);
-    from = x->data;
-    for (int d = 2; d < y.rank; d++) {
-        int64_t outer = x->shape.dim[0], inner = x->shape.dim[1];
-        float *to = d == y.rank - 1 ? out : buffers + (size_t)(d % 2) * most;
-
-        for (int i = 2; i < y.rank; i++) {
-            outer *= i < d ? y.dim[i] : 1;
-            inner *= i > d ? x->shape.dim[i] : 1;
-        }
-        for (int64_t i = 0; i < y.dim[d]; i++)
-            taps_of(&taps[i], &h, i, x->shape.dim[d], y.dim[d], scale[d]);
-        resize_dim(to, from, outer, x->shape.dim[d], y.dim[d], inner, taps);
-        from = to;
-    }
+    if (x->dtype != DT_F32)
+        return resize_as_f32(c, &h, a);
+    run(c, x, &h, a, c->out[0]->data);
     return 0;
 }

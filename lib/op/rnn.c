@@ -1,29 +1,77 @@
-/* rnn.c: LSTM-14 and GRU-14: all directions, initial states, peepholes, clip, sequence lengths.
+/* rnn.c: RNN-14, LSTM-14 and GRU-14: all directions, activations, initial states, peepholes, clip,
+ * sequence lengths.
  * X (T, B, I), W (D, G H, I), R (D, G H, H), B (D, 2 G H) -> Y (T, D, B, H), Y_h (D, B, H); layout 1
  * puts the batch first. The input product of all time steps is one matrix product.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include <oneapi/dnnl/dnnl.h>
 
 #include "op/op.h"
+
+enum kind { SIGMOID, TANH, RELU, AFFINE, LEAKYRELU, THRESHOLDEDRELU, SCALEDTANH, HARDSIGMOID, ELU,
+            SOFTSIGN, SOFTPLUS };
+
+struct activation {
+    enum kind kind;
+    float alpha, beta;
+};
+
+/* Names, how many of alpha and beta they take, and what these are where left out. */
+static const struct {
+    const char *name;
+    int nalpha, nbeta;
+    float alpha, beta;
+} activations[] = {
+    [SIGMOID] = { "Sigmoid", 0, 0, 0, 0 },
+    [TANH] = { "Tanh", 0, 0, 0, 0 },
+    [RELU] = { "Relu", 0, 0, 0, 0 },
+    [AFFINE] = { "Affine", 1, 1, 1, 0 },
+    [LEAKYRELU] = { "LeakyRelu", 1, 0, 0.01f, 0 },
+    [THRESHOLDEDRELU] = { "ThresholdedRelu", 1, 0, 1, 0 },
+    [SCALEDTANH] = { "ScaledTanh", 1, 1, 1, 1 },
+    [HARDSIGMOID] = { "HardSigmoid", 1, 1, 0.2f, 0.5f },
+    [ELU] = { "Elu", 1, 0, 1, 0 },
+    [SOFTSIGN] = { "Softsign", 0, 0, 0, 0 },
+    [SOFTPLUS] = { "Softplus", 0, 0, 0, 0 },
+};
 
 struct rnn {
     int64_t t, b, i, h, d; /* steps, batch, input, hidden, directions */
     int gates;
     bool batch_first;
     float clip;
-    const char *activation[6]; /* f, g, h of each direction */
+    struct activation activation[6]; /* f, g, h of each direction */
 };
 
-static float activate(const char *name, float v)
+static float activate(const struct activation *a, float v)
 {
-    if (strcmp(name, "Sigmoid") == 0)
+    switch (a->kind) {
+    case SIGMOID:
         return 1 / (1 + expf(-v));
-    if (strcmp(name, "Tanh") == 0)
+    case TANH:
         return tanhf(v);
-    return v > 0 ? v : 0; /* Relu */
+    case AFFINE:
+        return a->alpha * v + a->beta;
+    case LEAKYRELU:
+        return v < 0 ? a->alpha * v : v;
+    case THRESHOLDEDRELU:
+        return v > a->alpha ? v : 0;
+    case SCALEDTANH:
+        return a->alpha * tanhf(a->beta * v);
+    case HARDSIGMOID:
+        return fmaxf(0, fminf(1, a->alpha * v + a->beta));
+    case ELU:
+        return v < 0 ? a->alpha * expm1f(v) : v;
+    case SOFTSIGN:
+        return v / (1 + fabsf(v));
+    case SOFTPLUS:
+        return v > 0 ? v + log1pf(expf(-v)) : log1pf(expf(v));
+    default:
+        return v > 0 ? v : 0; /* RELU */
+    }
 }
 
 static float clipped(const struct rnn *r, float v)
@@ -31,24 +79,29 @@ static float clipped(const struct rnn *r, float v)
     return r->clip > 0 ? fmaxf(-r->clip, fminf(r->clip, v)) : v;
 }
 
-/* `activations` is kept by import as one string, names joined by spaces. */
-static int read_activations(struct call *c, struct rnn *r, const char *const *absent, int each)
+/* `activations` is kept by import as one string, names joined by spaces. activation_alpha and _beta
+ * hold a number for each activation that takes one. */
+static int read_activations(struct call *c, struct rnn *r, const enum kind *absent, int each)
 {
-    static const char *const known[] = { "Sigmoid", "Tanh", "Relu" };
+    const struct attr *alpha = attr_find(c->node, "activation_alpha"),
+                      *beta = attr_find(c->node, "activation_beta");
     const char *s = attr_string(c->node, "activations", "");
+    int na = 0, nb = 0;
 
     for (int i = 0; i < each * (int)r->d; i++) {
-        size_t n = strcspn(s, " ");
+        size_t n = strcspn(s, " "), k = absent[i % each], count = sizeof activations / sizeof *activations;
 
-        r->activation[i] = absent[i % each];
-        if (n == 0)
-            continue;
-        r->activation[i] = NULL;
-        for (int k = 0; k < 3; k++)
-            if (strncmp(s, known[k], n) == 0 && known[k][n] == '\0')
-                r->activation[i] = known[k];
-        if (r->activation[i] == NULL)
+        for (k = n > 0 ? 0 : k; n > 0 && k < count; k++)
+            if (strncasecmp(s, activations[k].name, n) == 0 && activations[k].name[n] == '\0')
+                break;
+        if (k == count)
             return call_unsupported(c, "activation %.*s", (int)n, s);
+        r->activation[i] =
+            (struct activation){ (enum kind)k, activations[k].alpha, activations[k].beta };
+        if (activations[k].nalpha > 0 && alpha != NULL && na < alpha->n)
+            r->activation[i].alpha = alpha->floats[na++];
+        if (activations[k].nbeta > 0 && beta != NULL && nb < beta->n)
+            r->activation[i].beta = beta->floats[nb++];
         s += n + (s[n] == ' ');
     }
     return 0;
@@ -90,11 +143,23 @@ static int rnn_init(struct call *c, struct rnn *r, int gates)
 struct pass {
     float *pre, *rec, *h, *cell, *tmp;
     const float *r, *rb, *peep; /* (G H, H), (G H) recurrent bias, (3 H) or NULL */
-    const char *const *act;
+    const struct activation *act;
 };
 
 typedef void rnn_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b,
                       bool linear);
+
+/* one gate */
+static void plain_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b,
+                       bool flag)
+{
+    const float *rec = p->rec + b * r->h;
+    float *h = p->h + b * r->h;
+
+    (void)flag;
+    for (int64_t k = 0; k < r->h; k++)
+        h[k] = activate(&p->act[0], clipped(r, pre[k] + rec[k]));
+}
 
 /* gates i, o, f, c */
 static void lstm_cell(const struct rnn *r, const struct pass *p, const float *pre, int64_t b,
@@ -108,15 +173,15 @@ static void lstm_cell(const struct rnn *r, const struct pass *p, const float *pr
         float forget = pre[2 * r->h + k] + rec[2 * r->h + k],
               c = pre[3 * r->h + k] + rec[3 * r->h + k];
 
-        in = activate(p->act[0], clipped(r, in + (p->peep ? p->peep[k] * cell[k] : 0)));
+        in = activate(&p->act[0], clipped(r, in + (p->peep ? p->peep[k] * cell[k] : 0)));
         forget =
             coupled
                 ? 1 - in
-                : activate(p->act[0],
+                : activate(&p->act[0],
                            clipped(r, forget + (p->peep ? p->peep[2 * r->h + k] * cell[k] : 0)));
-        cell[k] = forget * cell[k] + in * activate(p->act[1], clipped(r, c));
-        out = activate(p->act[0], clipped(r, out + (p->peep ? p->peep[r->h + k] * cell[k] : 0)));
-        h[k] = out * activate(p->act[2], cell[k]);
+        cell[k] = forget * cell[k] + in * activate(&p->act[1], clipped(r, c));
+        out = activate(&p->act[0], clipped(r, out + (p->peep ? p->peep[r->h + k] * cell[k] : 0)));
+        h[k] = out * activate(&p->act[2], cell[k]);
     }
 }
 
@@ -128,7 +193,7 @@ static void gru_cell(const struct rnn *r, const struct pass *p, const float *pre
     float *h = p->h + b * r->h, *reset = p->tmp + b * r->h;
 
     for (int64_t k = 0; k < r->h; k++)
-        reset[k] = activate(p->act[0], clipped(r, pre[r->h + k] + rec[r->h + k]));
+        reset[k] = activate(&p->act[0], clipped(r, pre[r->h + k] + rec[r->h + k]));
     if (!linear) /* (r . h) R_h^T + Rb_h needs its own product */
         for (int64_t k = 0; k < r->h; k++) {
             float sum = p->rb != NULL ? p->rb[2 * r->h + k] : 0;
@@ -138,9 +203,9 @@ static void gru_cell(const struct rnn *r, const struct pass *p, const float *pre
             p->tmp[r->b * r->h + k] = sum;
         }
     for (int64_t k = 0; k < r->h; k++) {
-        float z = activate(p->act[0], clipped(r, pre[k] + rec[k]));
+        float z = activate(&p->act[0], clipped(r, pre[k] + rec[k]));
         float from = linear ? reset[k] * rec[2 * r->h + k] : p->tmp[r->b * r->h + k];
-        float fresh = activate(p->act[1], clipped(r, pre[2 * r->h + k] + from));
+        float fresh = activate(&p->act[1], clipped(r, pre[2 * r->h + k] + from));
 
         p->tmp[(r->b + 1) * r->h + k] = (1 - z) * fresh + z * h[k];
     }
@@ -207,7 +272,7 @@ static void state_rows(const struct rnn *r, float *rows, float *state, int64_t d
     }
 }
 
-static int recurrent(struct call *c, int gates, rnn_cell *cell, const char *const *absent, int each,
+static int recurrent(struct call *c, int gates, rnn_cell *cell, const enum kind *absent, int each,
                      bool flag)
 {
     struct shape sy, sh;
@@ -249,14 +314,27 @@ static int recurrent(struct call *c, int gates, rnn_cell *cell, const char *cons
 
 int op_lstm(struct call *c)
 {
-    static const char *const absent[] = { "Sigmoid", "Tanh", "Tanh" };
+    static const enum kind absent[] = { SIGMOID, TANH, TANH };
 
+    if (c->in[0]->dtype == DT_F64)
+        return call_as_f32(c, op_lstm);
     return recurrent(c, 4, lstm_cell, absent, 3, attr_int(c->node, "input_forget", 0) != 0);
 }
 
 int op_gru(struct call *c)
 {
-    static const char *const absent[] = { "Sigmoid", "Tanh" };
+    static const enum kind absent[] = { SIGMOID, TANH };
 
+    if (c->in[0]->dtype == DT_F64)
+        return call_as_f32(c, op_gru);
     return recurrent(c, 3, gru_cell, absent, 2, attr_int(c->node, "linear_before_reset", 0) != 0);
+}
+
+int op_rnn(struct call *c)
+{
+    static const enum kind absent[] = { TANH };
+
+    if (c->in[0]->dtype == DT_F64)
+        return call_as_f32(c, op_rnn);
+    return recurrent(c, 1, plain_cell, absent, 1, false);
 }

@@ -1,9 +1,10 @@
-/* softmax.c: Softmax and LogSoftmax along one axis (ONNX Softmax-13; older opsets' flattening
+/* softmax.c: Softmax, LogSoftmax and Hardmax along one axis (ONNX Softmax-13; older opsets' flattening
  * semantics become Reshape around it on import).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <string.h>
 
-#include "op/op.h"
+#include "op/strides.h"
 
 int op_softmax(struct call *c)
 {
@@ -14,6 +15,8 @@ int op_softmax(struct call *c)
     const float *from;
     float *y;
 
+    if (x->dtype == DT_F64)
+        return call_as_f32(c, op_softmax);
     if (axis < 0)
         return -1;
     if (x->dtype != DT_F32)
@@ -42,6 +45,33 @@ int op_softmax(struct call *c)
             }
             for (int64_t k = 0; k < n; k++)
                 b[k * inner] = logs ? b[k * inner] - logf(sum) : b[k * inner] / sum;
+        }
+    return 0;
+}
+
+/* 1 at the first of the greatest, 0 elsewhere. */
+int op_hardmax(struct call *c)
+{
+    const struct tensor *x = c->in[0];
+    int axis = call_axis(c, attr_int(c->node, "axis", -1), x->shape.rank);
+    int64_t outer, inner, n;
+
+    if (axis < 0 || call_out(c, 0, x->dtype, &x->shape, false) == NULL)
+        return call_end(c);
+    memset(c->out[0]->data, 0, tensor_size(x));
+    outer = shape_outer(&x->shape, axis);
+    inner = shape_inner(&x->shape, axis);
+    n = x->shape.dim[axis];
+    for (int64_t o = 0; o < outer && n > 0; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            size_t from = (size_t)(o * n * inner + i), best = from;
+
+            for (int64_t k = 1; k < n; k++) {
+                size_t at = from + (size_t)(k * inner);
+
+                best = tensor_get(x, at) > tensor_get(x, best) ? at : best;
+            }
+            tensor_put_int(c->out[0], best, 1);
         }
     return 0;
 }

@@ -28,6 +28,24 @@ void strides_of(const struct tensor *t, int64_t out[RANK_MAX])
     }
 }
 
+int64_t shape_outer(const struct shape *s, int axis)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < axis; i++)
+        n *= s->dim[i];
+    return n;
+}
+
+int64_t shape_inner(const struct shape *s, int axis)
+{
+    int64_t n = 1;
+
+    for (int i = axis + 1; i < s->rank; i++)
+        n *= s->dim[i];
+    return n;
+}
+
 bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b)
 {
     int rank = a->rank > b->rank ? a->rank : b->rank;

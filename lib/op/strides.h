@@ -17,6 +17,9 @@ struct walk {
 
 /* Elements from one index of each logical dim to the next. */
 void strides_of(const struct tensor *t, int64_t out[RANK_MAX]);
+/* Elements of the dims before and behind one: x is (outer, dim[axis], inner). */
+int64_t shape_outer(const struct shape *s, int axis);
+int64_t shape_inner(const struct shape *s, int axis);
 /* The numpy broadcast of two shapes; false if they do not fit. */
 bool shape_broadcast(struct shape *out, const struct shape *a, const struct shape *b);
 /* The nest over `out` (channels-last or not) for operands that broadcast to it. */

@@ -24,6 +24,95 @@ static float softplus(float v)
     return v > 0 ? v + log1pf(expf(-v)) : log1pf(expf(v));
 }
 
+/* In double: all of double, and of float32 what no network spends time in. */
+static double value(enum op_id id, const struct node *k, double v)
+{
+    double a, b;
+
+    switch (id) {
+    case OP_RELU:
+        return v > 0 || v != v ? v : 0;
+    case OP_LEAKYRELU:
+        return v < 0 ? attr_float(k, "alpha", 0.01f) * v : v;
+    case OP_SIGMOID:
+        return 1 / (1 + exp(-v));
+    case OP_TANH:
+        return tanh(v);
+    case OP_ELU:
+        return v < 0 ? attr_float(k, "alpha", 1) * expm1(v) : v;
+    case OP_CELU:
+        a = attr_float(k, "alpha", 1);
+        return v < 0 ? a * expm1(v / a) : v;
+    case OP_SELU:
+        a = attr_float(k, "alpha", 1.67326319217681884765625f);
+        return attr_float(k, "gamma", 1.05070102214813232421875f) * (v < 0 ? a * expm1(v) : v);
+    case OP_HARDSIGMOID:
+        return fmax(0, fmin(1, attr_float(k, "alpha", 0.2f) * v + attr_float(k, "beta", 0.5f)));
+    case OP_HARDSWISH:
+        return v * fmax(0, fmin(1, v / 6 + 0.5));
+    case OP_THRESHOLDEDRELU:
+        return v > attr_float(k, "alpha", 1) ? v : 0;
+    case OP_SHRINK:
+        a = attr_float(k, "lambd", 0.5f);
+        b = attr_float(k, "bias", 0);
+        return v < -a ? v + b : v > a ? v - b : 0;
+    case OP_SOFTPLUS:
+        return v > 0 ? v + log1p(exp(-v)) : log1p(exp(v));
+    case OP_SOFTSIGN:
+        return v / (1 + fabs(v));
+    case OP_GELU:
+        if (strcmp(attr_string(k, "approximate", "none"), "tanh") == 0)
+            return 0.5 * v * (1 + tanh(M_2_SQRTPI * M_SQRT1_2 * (v + 0.044715 * v * v * v)));
+        return 0.5 * v * (1 + erf(v * M_SQRT1_2));
+    case OP_MISH:
+        return v * tanh(v > 0 ? v + log1p(exp(-v)) : log1p(exp(v)));
+    case OP_ABS:
+        return fabs(v);
+    case OP_NEG:
+        return -v;
+    case OP_EXP:
+        return exp(v);
+    case OP_LOG:
+        return log(v);
+    case OP_SQRT:
+        return sqrt(v);
+    case OP_RECIPROCAL:
+        return 1 / v;
+    case OP_ERF:
+        return erf(v);
+    case OP_SIN:
+        return sin(v);
+    case OP_COS:
+        return cos(v);
+    case OP_TAN:
+        return tan(v);
+    case OP_ASIN:
+        return asin(v);
+    case OP_ACOS:
+        return acos(v);
+    case OP_ATAN:
+        return atan(v);
+    case OP_SINH:
+        return sinh(v);
+    case OP_COSH:
+        return cosh(v);
+    case OP_ASINH:
+        return asinh(v);
+    case OP_ACOSH:
+        return acosh(v);
+    case OP_ATANH:
+        return atanh(v);
+    case OP_FLOOR:
+        return floor(v);
+    case OP_CEIL:
+        return ceil(v);
+    case OP_ROUND:
+        return rint(v);
+    default: /* OP_SIGN */
+        return (v > 0) - (v < 0);
+    }
+}
+
 static int unary_f32(struct call *c, float *y, const float *x, size_t n)
 {
     const struct node *k = c->node;
@@ -95,70 +184,118 @@ static int unary_f32(struct call *c, float *y, const float *x, size_t n)
     case OP_SIGN:
         EACH((float)((v > 0) - (v < 0)));
     default:
-        return call_unsupported(c, "float32");
+        EACH((float)value(k->op->id, k, v));
     }
     return 0;
 }
 
-static int unary_i64(struct call *c, int64_t *y, const int64_t *x, size_t n)
+/* Any integer type; unsigned 64-bit numbers go as their bits, which Abs, Relu and Sign see to. */
+static int unary_int(struct call *c, struct tensor *y, const struct tensor *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    bool big = x->dtype == DT_U64;
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t v = tensor_get_int(x, i);
+
         switch (c->node->op->id) {
         case OP_ABS:
-            y[i] = x[i] < 0 ? -x[i] : x[i];
+            v = v < 0 && !big ? (int64_t)-(uint64_t)v : v;
             break;
         case OP_NEG:
-            y[i] = -x[i];
+            v = (int64_t)-(uint64_t)v;
             break;
         case OP_SIGN:
-            y[i] = (x[i] > 0) - (x[i] < 0);
+            v = big ? v != 0 : (v > 0) - (v < 0);
             break;
         case OP_RELU:
-            y[i] = x[i] > 0 ? x[i] : 0;
+            v = v > 0 || big ? v : 0;
+            break;
+        case OP_BITWISENOT:
+            v = ~v;
+            break;
+        case OP_NOT:
+            v = !v;
+            break;
+        case OP_SHRINK:
+            v = (int64_t)value(OP_SHRINK, c->node, (double)v);
             break;
         default:
-            return call_unsupported(c, "int64");
+            return call_unsupported(c, "%s", dtype_name(x->dtype));
         }
+        tensor_put_int(y, i, v);
+    }
     return 0;
+}
+
+static bool is_test(const struct node *n)
+{
+    return node_is(n, OP_ISNAN) || node_is(n, OP_ISINF);
+}
+
+static void test(const struct node *k, uint8_t *y, const struct tensor *x, size_t n)
+{
+    bool nan = node_is(k, OP_ISNAN), up = attr_int(k, "detect_positive", 1) != 0,
+         down = attr_int(k, "detect_negative", 1) != 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double v = tensor_get(x, i);
+
+        y[i] = nan ? isnan(v) : isinf(v) && (v > 0 ? up : down);
+    }
 }
 
 int op_unary(struct call *c)
 {
     const struct tensor *x = c->in[0];
     size_t n = (size_t)shape_count(&x->shape);
-    bool test = node_is(c->node, OP_ISNAN);
-    void *y = call_out_over(c, 0, test ? DT_BOOL : x->dtype, &x->shape, x->cl, test ? -1 : 0);
+    bool tests = is_test(c->node);
+    void *y = call_out_over(c, 0, tests ? DT_BOOL : x->dtype, &x->shape, x->cl, tests ? -1 : 0);
 
     if (y == NULL)
         return call_end(c);
-    if (test && x->dtype == DT_F32) {
-        for (size_t i = 0; i < n; i++)
-            ((uint8_t *)y)[i] = isnan(((const float *)x->data)[i]);
-        return 0;
-    }
-    if (node_is(c->node, OP_NOT) && x->dtype == DT_BOOL) {
-        for (size_t i = 0; i < n; i++)
-            ((uint8_t *)y)[i] = !((const uint8_t *)x->data)[i];
-        return 0;
-    }
-    if (x->dtype == DT_F32)
+    if (tests)
+        test(c->node, y, x, n);
+    else if (x->dtype == DT_F32)
         return unary_f32(c, y, x->data, n);
-    if (x->dtype == DT_I64)
-        return unary_i64(c, y, x->data, n);
-    return call_unsupported(c, "%s", dtype_name(x->dtype));
+    else if (x->dtype == DT_F64)
+        for (size_t i = 0; i < n; i++)
+            ((double *)y)[i] = value(c->node->op->id, c->node, ((const double *)x->data)[i]);
+    else
+        return unary_int(c, c->out[0], x, n);
+    return 0;
+}
+
+static void clip_int(struct call *c, size_t n)
+{
+    const struct tensor *x = c->in[0];
+    int64_t sign = x->dtype == DT_U64 ? INT64_MIN : 0; /* unsigned order by flipping the top bit */
+    bool low = call_has(c, 1), high = call_has(c, 2);
+    int64_t lo = low ? tensor_get_int(c->in[1], 0) ^ sign : INT64_MIN;
+    int64_t hi = high ? tensor_get_int(c->in[2], 0) ^ sign : INT64_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t v = tensor_get_int(x, i) ^ sign;
+
+        v = v < lo ? lo : v;
+        tensor_put_int(c->out[0], i, (v > hi ? hi : v) ^ sign);
+    }
 }
 
 int op_clip(struct call *c)
 {
     const struct tensor *x = c->in[0];
     size_t n = (size_t)shape_count(&x->shape);
-    void *y = call_out_over(c, 0, x->dtype, &x->shape, x->cl, 0);
+    void *y;
 
+    for (int i = 1; i < 3; i++)
+        if (call_has(c, i) && shape_count(&c->in[i]->shape) != 1)
+            return call_fail(c, "input %d has not one element", i);
+    y = call_out_over(c, 0, x->dtype, &x->shape, x->cl, 0);
     if (y == NULL)
         return call_end(c);
     if (x->dtype == DT_F32) {
-        float lo = call_has(c, 1) ? *(const float *)c->in[1]->data : -INFINITY;
-        float hi = call_has(c, 2) ? *(const float *)c->in[2]->data : INFINITY;
+        float lo = call_has(c, 1) ? (float)tensor_get(c->in[1], 0) : -INFINITY;
+        float hi = call_has(c, 2) ? (float)tensor_get(c->in[2], 0) : INFINITY;
         const float *from = x->data;
         float *to = y;
 
@@ -169,17 +306,18 @@ int op_clip(struct call *c)
         }
         return 0;
     }
-    if (x->dtype == DT_I64) {
-        int64_t lo = call_has(c, 1) ? tensor_get_int(c->in[1], 0) : INT64_MIN;
-        int64_t hi = call_has(c, 2) ? tensor_get_int(c->in[2], 0) : INT64_MAX;
-        const int64_t *from = x->data;
+    if (x->dtype == DT_F64) {
+        double lo = call_has(c, 1) ? tensor_get(c->in[1], 0) : -INFINITY;
+        double hi = call_has(c, 2) ? tensor_get(c->in[2], 0) : INFINITY;
 
         for (size_t i = 0; i < n; i++) {
-            int64_t v = from[i] < lo ? lo : from[i];
+            double v = ((const double *)x->data)[i];
 
-            ((int64_t *)y)[i] = v > hi ? hi : v;
+            v = v < lo ? lo : v;
+            ((double *)y)[i] = v > hi ? hi : v;
         }
         return 0;
     }
-    return call_unsupported(c, "%s", dtype_name(x->dtype));
+    clip_int(c, n);
+    return 0;
 }
