@@ -17,7 +17,7 @@ CC     ?= cc
 OPT    ?= -O2
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
           -Wwrite-strings -Wformat=2 -Wundef -Wcast-align
-CFLAGS_ALL = -std=gnu11 -ffp-contract=off -fno-math-errno -D_GNU_SOURCE -Ilib -I$(B)/proto -fopenmp -pthread -MMD -MP -g $(OPT) $(WARN) \
+CFLAGS_ALL = -std=gnu11 -ffp-contract=off -fno-math-errno -fno-trapping-math -D_GNU_SOURCE -Ilib -I$(B)/proto -fopenmp -pthread -MMD -MP -g $(OPT) $(WARN) \
           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 # Kernels: loops that vectorize; never -ffast-math, results must not depend on the compiler's mood.
 $(B)/lib/op/%.o $(B)/lib/observe/%.o $(B)/lib/quant/%.o $(B)/lib/image/%.o: OPT := -O3

@@ -11,22 +11,26 @@
 #include "calset/npy.h"
 #include "cli.h"
 #include "inputs.h"
+#include "op/prim.h"
 #include "quant/fake.h"
 #include "run/engine.h"
+#include "run/profile.h"
 #include "samples.h"
 
 static const char usage[] =
     "usage: dopt-run [-hV] [-c config.prototxt | -i NAME=FILE ...] [--input_format NHWC|NCHW]\n"
     "                [--fit stretch|crop|letterbox] [--no-resize] [-j N] [--limit N] [--compare]\n"
-    "                [--labels FILE[:ARRAY]] [--chain none|safe|all] [-o OUT] [FILE ...]\n";
+    "                [--labels FILE[:ARRAY]] [--chain none|safe|all] [--profile FILE] [-o OUT]\n"
+    "                [FILE ...]\n";
 
-enum { LIMIT = 256, COMPARE, LABELS, CHAIN };
+enum { LIMIT = 256, COMPARE, LABELS, CHAIN, PROFILE };
 
 struct options {
     struct samples_options samples;
     long jobs, limit;
     bool compare;
     const char *labels, *output;
+    const char *profile; /* text, or a trace where the name ends in .json */
     enum chain chain;
 };
 
@@ -39,7 +43,8 @@ struct run {
     const struct samples *samples;
     const struct model *model;
     int nin, nout;
-    struct result *results; /* [steps][nout] */
+    struct result *results;  /* [steps][nout] */
+    struct profile *profile; /* or NULL */
 };
 
 /* A copy of what a step left, in the type that the source model has there: float16 is float16 again.
@@ -74,7 +79,8 @@ static int run_step(struct worker *w, int worker, long step, void *ctx, struct e
     struct tensor in[r->nin + 1];
     int rc;
 
-    (void)worker;
+    if (r->profile != NULL)
+        worker_time(w, profile_lane(r->profile, worker));
     if (samples_step(r->samples, step, in, e) < 0)
         return -1;
     rc = worker_run(w, in, NULL, NULL, e);
@@ -91,17 +97,55 @@ static void tick(long done, long total, void *ctx)
     cli_progress(done, total, "steps");
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+    return s != NULL && strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
+}
+
+/* The profile of a run as text or, where the name ends in .json, as a trace. */
+static void write_profile(const struct profile *p, long steps, const char *path)
+{
+    struct err e = { .status = ERR_INPUT };
+    struct buf text = { 0 };
+    struct out o;
+
+    if (ends_with(path, ".json"))
+        profile_trace(p, &text);
+    else
+        profile_text(p, steps, prim_peak(), &text);
+    if (out_open(&o, path, &e) < 0)
+        cli_die(&e);
+    out_put(&o, text.data, text.size);
+    if (out_commit(&o, &e) < 0) {
+        out_release(&o);
+        cli_die(&e);
+    }
+    out_release(&o);
+    buf_release(&text);
+}
+
+/* profile: where to write one, or NULL. */
 static void run_model(struct run *r, const struct model *m, const struct samples *s, long steps,
-                      long jobs)
+                      long jobs, const char *profile)
 {
     struct engine *g = engine_new(m, NULL);
     struct job job = { g, 0, steps, (int)jobs, run_step, tick, r };
     struct err e = { .status = ERR_INPUT };
 
-    *r = (struct run){ s, m, m->graph->nin, m->graph->nout,
-                       NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)) };
+    *r = (struct run){ s,
+                       m,
+                       m->graph->nin,
+                       m->graph->nout,
+                       NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)),
+                       NULL };
+    if (profile != NULL)
+        r->profile = profile_new(g, (int)jobs);
     if (job_run(&job, &e) < 0)
         cli_die(&e);
+    if (profile != NULL) {
+        write_profile(r->profile, steps, profile);
+        profile_free(r->profile);
+    }
     engine_free(g);
 }
 
@@ -146,11 +190,6 @@ static void join(const struct run *r, long steps, int i, const char *name, struc
         memcpy((char *)out->data + at, t->data, tensor_size(t));
         at += tensor_size(t);
     }
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    return s != NULL && strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
 }
 
 static void write_outputs(const struct run *r, long steps, const char *const *names,
@@ -308,6 +347,7 @@ static void read_options(struct options *o, int argc, char **argv)
         { "compare", no_argument, NULL, COMPARE },
         { "labels", required_argument, NULL, LABELS },
         { "chain", required_argument, NULL, CHAIN },
+        { "profile", required_argument, NULL, PROFILE },
         { "output", required_argument, NULL, 'o' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
@@ -337,6 +377,9 @@ static void read_options(struct options *o, int argc, char **argv)
             break;
         case LABELS:
             o->labels = optarg;
+            break;
+        case PROFILE:
+            o->profile = optarg;
             break;
         case 'o':
             o->output = optarg;
@@ -376,11 +419,11 @@ int main(int argc, char **argv)
         inputs_model(&f, &fake);
         if (fake_quantize(&fake, &p, o.chain, &e) < 0)
             cli_die(&e);
-        run_model(&q, &fake, &s, steps, o.jobs);
+        run_model(&q, &fake, &s, steps, o.jobs, o.profile);
         model_release(&fake);
     }
     if (!planned || o.compare)
-        run_model(&y, &m, &s, steps, o.jobs);
+        run_model(&y, &m, &s, steps, o.jobs, planned ? NULL : o.profile);
     if (o.compare)
         report(&y, &q, steps, names, &o);
     else
@@ -394,5 +437,7 @@ int main(int argc, char **argv)
         plan_release(&p);
     model_release(&m);
     dopt_release(&f);
-    return o.output == NULL ? 0 : cli_finish();
+    return o.output == NULL || (o.profile != NULL && strcmp(o.profile, "-") == 0)
+               ? 0 /* stdout is closed and checked */
+               : cli_finish();
 }

@@ -194,6 +194,90 @@ def names():
     return m, {'x': x}, {'y': a @ v.T @ (q * s).T @ k}
 
 
+# ---- what runs as one step -----------------------------------------------------------------
+
+def gate(name, inner, f):
+    """x W through inner nodes from 'c' to 'y', beside f of numpy's convolution."""
+    def make():
+        w, x = rand(8, 3, 3, 3), rand(2, 3, 9, 9)
+        m = model([h.make_node('Conv', ['x', 'w'], ['c'], name='conv')] + inner, {'x': [2, 3, 9, 9]}, ['y'],
+                  {'w': w, 'three': np.float32(3), 'six': np.float32(6), 'sixth': np.float32(1 / 6),
+                   'zero': np.float32(0), 'seven': np.float32(7)})
+        return m, {'x': x}, {'y': f(conv(x, w))}
+    make.__name__ = name
+    case(make)
+
+
+def node(op, ins, out, **kw):
+    return h.make_node(op, ins.split(), [out], name=out, **kw)
+
+
+def hardswish(v):
+    return v * np.clip(v + 3, 0, 6) / 6
+
+
+gate('swish', [node('Sigmoid', 'c', 's'), node('Mul', 's c', 'y')], lambda v: v / (1 + np.exp(-v)))
+gate('hswish', [node('HardSigmoid', 'c', 's', alpha=1 / 6), node('Mul', 'c s', 'y')], hardswish)
+gate('hswish_spelled', [node('Add', 'c three', 'a'), node('Clip', 'a zero six', 'b'), node('Mul', 'c b', 'm'),
+                        node('Div', 'm six', 'y')], hardswish)
+gate('hswish_early', [node('Add', 'three c', 'a'), node('Clip', 'a zero six', 'b'), node('Mul', 'b sixth', 's'),
+                      node('Mul', 's c', 'y')], hardswish)
+# the same spelling with other numbers, or read once more, is no such gate
+gate('no_hswish', [node('Add', 'c three', 'a'), node('Clip', 'a zero seven', 'b'), node('Mul', 'c b', 'm'),
+                   node('Div', 'm six', 'y')], lambda v: v * np.clip(v + 3, 0, 7) / 6)
+gate('gate_read_again', [node('Sigmoid', 'c', 's'), node('Mul', 'c s', 'm'), node('Add', 'm s', 'y')],
+     lambda v: v / (1 + np.exp(-v)) + 1 / (1 + np.exp(-v)))
+
+
+@case
+def shuffle():
+    """Channel shuffle of 2 and of 3 groups between convolutions."""
+    x, a, b, c = rand(2, 3, 5, 6), rand(12, 3, 1, 1), rand(12, 12, 1, 1), rand(4, 12, 1, 1)
+
+    def nodes(x, y, g, p):
+        return [h.make_node('Reshape', [x, p + 'five'], [p + 'r'], name=p + 'r'),
+                h.make_node('Transpose', [p + 'r'], [p + 't'], name=p + 't', perm=[0, 2, 1, 3, 4]),
+                h.make_node('Reshape', [p + 't', 'four'], [y], name=p + 'j')]
+
+    def shuffled(v, g):
+        return v.reshape(2, g, 12 // g, 5, 6).swapaxes(1, 2).reshape(2, 12, 5, 6)
+    m = model([node('Conv', 'x a', 'u')] + nodes('u', 'v', 2, 'p') + [node('Conv', 'v b', 'w')] +
+              nodes('w', 'z', 3, 'q') + [node('Conv', 'z c', 'y')], {'x': [2, 3, 5, 6]}, ['y'],
+              {'a': a, 'b': b, 'c': c, 'pfive': np.int64([2, 2, 6, 5, 6]), 'qfive': np.int64([2, 3, 4, 5, 6]),
+               'four': np.int64([2, 12, 5, 6])})
+    return m, {'x': x}, {'y': conv(shuffled(conv(shuffled(conv(x, a), 2), b), 3), c)}
+
+
+@case
+def tiles():
+    """ConvTranspose whose kernel is its stride, with bias and Relu; and one of one output channel."""
+    x, a, b, c = rand(2, 5, 4, 7), rand(5, 6, 2, 3), rand(6), rand(6, 1, 2, 2)
+
+    def tiled(x, w):
+        y = np.einsum('nchw,cmij->nmhiwj', x.astype(np.float64), w)
+        n, m, hh, kh, ww, kw = y.shape
+        return y.reshape(n, m, hh * kh, ww * kw)
+    m = model([h.make_node('ConvTranspose', ['x', 'a', 'b'], ['u'], name='up', strides=[2, 3]),
+               node('Relu', 'u', 'v'), h.make_node('ConvTranspose', ['v', 'c'], ['y'], name='out', strides=[2, 2])],
+              {'x': [2, 5, 4, 7]}, ['y'], {'a': a, 'b': b, 'c': c})
+    return m, {'x': x}, {'y': tiled(np.maximum(tiled(x, a) + b.reshape(1, -1, 1, 1), 0), c)}
+
+
+@case
+def activations_behind():
+    """BatchNorm, Add and Mul with the activation that follows them, channels-last and row-major."""
+    x, w, p, k = rand(2, 3, 20, 20), rand(20, 3, 1, 1), bn_params(43), rand(43, 1, 1)
+    m = model([node('Conv', 'x w', 'c'), node('Sigmoid', 'c', 's'),
+               h.make_node('Concat', ['c', 's', 'x'], ['j'], name='j', axis=1), bn_node('j', 'n'), node('Relu', 'n', 'r'),
+               node('Mul', 'r k', 'm'), h.make_node('LeakyRelu', ['m'], ['l'], name='l', alpha=0.1),
+               node('Add', 'l j', 'a'), node('Tanh', 'a', 'y'), node('Add', 'x x', 'b'), node('Relu', 'b', 'z')],
+              {'x': [2, 3, 20, 20]}, ['y', 'z'], {'w': w, 'k': k, **bn_inits(p)})
+    c = conv(x, w)
+    j = np.concatenate([c, 1 / (1 + np.exp(-c)), x], 1)
+    v = np.maximum(bn(j, p), 0) * k
+    return m, {'x': x}, {'y': np.tanh(np.where(v < 0, 0.1 * v, v) + j), 'z': np.maximum(2 * x, 0)}
+
+
 # ---- tensors -------------------------------------------------------------------------------
 
 @case

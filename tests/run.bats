@@ -192,3 +192,34 @@ sqnr = 10 * np.log10((a ** 2).sum() / ((a - b) ** 2).sum())
 print('SQNR %.1f dB, same class on %.2f %%' % (sqnr, 100 * (a.argmax(1) == b.argmax(1)).mean()))
 assert sqnr > 38 and (a.argmax(1) == b.argmax(1)).mean() > 0.998"
 }
+
+@test "exp, logistic, tanh and erf are the C library's to a few units" {
+    run -0 "$TESTS/vmath"
+    [[ $output != *"not ok"* ]]
+}
+
+@test "--profile accounts for the run, as a table and as a trace" {
+    cp "$ROOT/examples/digits/digits.onnx" .
+    dopt-import --input_shape image:1,1,28,28 -o m.dopt digits.onnx
+    "$PY" -c "import numpy as np; np.save('x.npy', np.random.RandomState(0).rand(6, 1, 28, 28).astype('f4'))"
+    dopt-run -j 1 -i x.npy --profile p.txt -o y.npy m.dopt
+    dopt-run -j 2 -i x.npy --profile p.json -o z.npy m.dopt
+    cmp y.npy z.npy
+    "$PY" - <<'END'
+import json, re
+import onnx
+nodes = {n.name: n.op_type for n in onnx.load('digits.onnx').graph.node}
+lines = open('p.txt').read().split('\n')
+assert re.match(r'6 samples, 1 threads, peak of a core [0-9.]+ GFLOP/s', lines[0])
+types, rows = [[l.split() for l in t.split('\n')[1:] if l] for t in '\n'.join(lines[1:]).split('\n\n')]
+assert types[0][:2] == ['all', str(sum(int(r[1]) for r in types[1:]))]
+assert sum(float(r[3]) for r in types[1:]) > 99 and sum(float(r[3]) for r in rows) > 95
+for r in rows:
+    assert nodes[r[-1]] == r[0] and r[1] == '6', r
+convs = [r for r in rows if r[0] == 'Conv']
+assert convs and all(float(r[5]) > 0 for r in convs)
+events = json.load(open('p.json'))['traceEvents']
+assert len(events) == 6 * len(rows) and {e['tid'] for e in events} <= {1, 2}
+assert all(e['ph'] == 'X' and e['dur'] >= 0 and nodes[e['name']] == e['cat'] for e in events)
+END
+}

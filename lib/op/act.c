@@ -5,7 +5,9 @@
 
 #include <oneapi/dnnl/dnnl_types.h>
 
+#include "base/clones.h"
 #include "op/act.h"
+#include "op/vmath.h"
 
 bool act_relu(const struct node *n, const struct model *m, struct act *a)
 {
@@ -70,4 +72,41 @@ bool act_hardswish(const struct node *n, const struct model *m, struct act *a)
     (void)m;
     *a = (struct act){ dnnl_eltwise_hardswish, 0, 0 };
     return true;
+}
+
+#define EACH(expr)                                                                                 \
+    for (size_t i = 0; i < n; i++) {                                                               \
+        float v = y[i];                                                                            \
+        y[i] = (expr);                                                                             \
+    }                                                                                              \
+    break
+
+CLONES void act_apply(const struct act *act, float *y, size_t n)
+{
+    float a = act->alpha, b = act->beta;
+
+    switch (act->kind) {
+    case dnnl_eltwise_relu:
+        EACH(v < 0 ? a * v : v);
+    case dnnl_eltwise_clip:
+        EACH(v < a ? a : v > b ? b : v);
+    case dnnl_eltwise_logistic:
+        EACH(vlogistic(v));
+    case dnnl_eltwise_tanh:
+        EACH(vtanh(v));
+    case dnnl_eltwise_elu:
+        EACH(v < 0 ? a * expm1f(v) : v);
+    case dnnl_eltwise_swish:
+        EACH(v * vlogistic(a * v));
+    case dnnl_eltwise_hardswish:
+        EACH(v * (v < -3 ? 0 : v > 3 ? 1 : v * (1 / 6.0f) + 0.5f));
+    default:
+        break;
+    }
+}
+
+void call_post(const struct call *c, float *y, size_t n)
+{
+    for (int i = 0; i < c->npost; i++)
+        act_apply(&c->post[i], y, n);
 }

@@ -15,4 +15,7 @@ bool act_tanh(const struct node *n, const struct model *m, struct act *a);
 bool act_elu(const struct node *n, const struct model *m, struct act *a);
 bool act_hardswish(const struct node *n, const struct model *m, struct act *a);
 
+/* y = f(y), in place. */
+void act_apply(const struct act *a, float *y, size_t n);
+
 #endif

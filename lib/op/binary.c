@@ -5,13 +5,15 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "op/strides.h"
 
 /* y[i] = f(a[i * sa], b[i * sb]); sa and sb are 0 or 1 wherever that matters for speed. */
 typedef void kernel(void *y, const void *a, const void *b, int64_t n, int64_t sa, int64_t sb);
 
 #define KERNEL(name, in, out, expr)                                                                \
-    static void name(void *py, const void *pa, const void *pb, int64_t n, int64_t sa, int64_t sb)  \
+    CLONES static void name(void *py, const void *pa, const void *pb, int64_t n, int64_t sa,       \
+                            int64_t sb)                                                            \
     {                                                                                              \
         out *y = py;                                                                               \
         const in *ap = pa, *bp = pb;                                                               \
@@ -107,14 +109,13 @@ static uint64_t power(uint64_t a, int64_t b)
     BITS(suffix, type)
 #define UNSIGNED(K, suffix, type)                                                                  \
     ARITHMETIC(K, suffix, type, b == 0 ? 0 : a / b, b == 0 ? 0 : a % b, b == 0 ? 0 : a % b,        \
-               power(a, (int64_t)(b & INT64_MAX)))                                   \
+               power(a, (int64_t)(b & INT64_MAX)))                                                 \
     BITS(suffix, type)
 #define BITS(suffix, type)                                                                         \
     KERNEL_PLAIN(bitand_##suffix, type, type, a &b)                                                \
     KERNEL_PLAIN(bitor_##suffix, type, type, a | b)                                                \
     KERNEL_PLAIN(bitxor_##suffix, type, type, a ^ b)                                               \
-    KERNEL_PLAIN(left_##suffix, type, type,                                                        \
-                 (uint64_t)b < 8 * sizeof(type) ? (uint64_t)a << b : 0)                            \
+    KERNEL_PLAIN(left_##suffix, type, type, (uint64_t)b < 8 * sizeof(type) ? (uint64_t)a << b : 0) \
     KERNEL_PLAIN(right_##suffix, type, type, (uint64_t)b < 8 * sizeof(type) ? a >> b : 0)
 
 ARITHMETIC(KERNEL, f32, float, a / b, floor_f32(a, b), fmodf(a, b),
@@ -145,8 +146,8 @@ KERNEL(xor_u8, uint8_t, uint8_t, !a != !b)
     [OP_MIN] = min_##suffix, [OP_MAX] = max_##suffix, [OP_SUM] = add_##suffix,                     \
     [OP_MEAN] = add_##suffix, [OP_EQUAL] = equal_##suffix, [OP_LESS] = less_##suffix,              \
     [OP_LESSOREQUAL] = lessequal_##suffix, [OP_GREATER] = greater_##suffix,                        \
-    [OP_GREATEROREQUAL] = greaterequal_##suffix,                       \
-    [OP_IDENTITY] = first_##suffix, [TRUNCATED] = rem_##suffix
+    [OP_GREATEROREQUAL] = greaterequal_##suffix, [OP_IDENTITY] = first_##suffix,                   \
+    [TRUNCATED] = rem_##suffix
 #define INTEGER(suffix)                                                                            \
     COMMON(suffix), [OP_BITWISEAND] = bitand_##suffix, [OP_BITWISEOR] = bitor_##suffix,            \
                     [OP_BITWISEXOR] = bitxor_##suffix, [OP_BITSHIFT] = left_##suffix,              \
@@ -159,11 +160,17 @@ static kernel *const kernels[][NKERNELS] = {
     [DT_F32] = { COMMON(f32), [OP_PRELU] = prelu_f32 },
     [DT_F64] = { COMMON(f64), [OP_PRELU] = prelu_f64 },
     [DT_I64] = { INTEGER(i64), [OP_PRELU] = prelu_i64 },
-    [DT_I32] = { INTEGER(i32), [OP_PRELU] = prelu_i32 }, [DT_I16] = { INTEGER(i16) }, [DT_I8] = { INTEGER(i8) },
+    [DT_I32] = { INTEGER(i32), [OP_PRELU] = prelu_i32 },
+    [DT_I16] = { INTEGER(i16) },
+    [DT_I8] = { INTEGER(i8) },
     [DT_U64] = { INTEGER(u64), [OP_PRELU] = first_u64 },
-    [DT_U32] = { INTEGER(u32), [OP_PRELU] = first_u32 }, [DT_U16] = { INTEGER(u16) },
+    [DT_U32] = { INTEGER(u32), [OP_PRELU] = first_u32 },
+    [DT_U16] = { INTEGER(u16) },
     [DT_U8] = { INTEGER(u8) },
-    [DT_BOOL] = { [OP_AND] = and_u8, [OP_OR] = or_u8, [OP_XOR] = xor_u8, [OP_EQUAL] = equal_u8,
+    [DT_BOOL] = { [OP_AND] = and_u8,
+                  [OP_OR] = or_u8,
+                  [OP_XOR] = xor_u8,
+                  [OP_EQUAL] = equal_u8,
                   [OP_IDENTITY] = first_u8 },
 };
 
@@ -183,19 +190,36 @@ struct rows {
     char *y;
     const char *a, *b;
     size_t ysize, insize;
+    const struct call *c; /* whose activations follow, or NULL */
 };
+
+enum { BLOCK = 4096 }; /* elements between which activations run: they are still in the cache */
 
 static void row(void *ctx, const int64_t *at, int64_t out, int64_t n, const int64_t *step)
 {
     struct rows *r = ctx;
 
-    r->f(r->y + (size_t)out * r->ysize, r->a + at[0] * (int64_t)r->insize,
-         r->b + at[1] * (int64_t)r->insize, n, step[0], step[1]);
+    for (int64_t i = 0, some; i < n; i += some) {
+        char *y = r->y + (size_t)(out + i) * r->ysize;
+
+        some = r->c == NULL || n - i < BLOCK ? n - i : BLOCK;
+        r->f(y, r->a + (at[0] + i * step[0]) * (int64_t)r->insize,
+             r->b + (at[1] + i * step[1]) * (int64_t)r->insize, some, step[0], step[1]);
+        if (r->c != NULL)
+            call_post(r->c, (float *)(void *)y, (size_t)some);
+    }
 }
 
-static void apply(kernel *f, struct tensor *y, const struct tensor *a, const struct tensor *b)
+static void apply(const struct call *c, kernel *f, struct tensor *y, const struct tensor *a,
+                  const struct tensor *b)
 {
-    struct rows r = { f, y->data, a->data, b->data, dtype_size(y->dtype), dtype_size(a->dtype) };
+    struct rows r = { f,
+                      y->data,
+                      a->data,
+                      b->data,
+                      dtype_size(y->dtype),
+                      dtype_size(a->dtype),
+                      c->npost > 0 ? c : NULL };
     struct walk w;
 
     walk_init(&w, &y->shape, y->cl, (const struct tensor *[]){ a, b }, 2);
@@ -226,7 +250,7 @@ static void mixed_power(struct call *c, const struct tensor *a, const struct ten
             else
                 tensor_put_int(&wide[k], i, tensor_get_int(k ? b : a, i));
     }
-    apply(wide[0].dtype == DT_F64 ? pow_f64 : pow_i64, &wide[2], &wide[0], &wide[1]);
+    apply(c, wide[0].dtype == DT_F64 ? pow_f64 : pow_i64, &wide[2], &wide[0], &wide[1]);
     for (size_t i = 0; i < n[2]; i++)
         if (wide[2].dtype == DT_F64)
             tensor_put(c->out[0], i, tensor_get(&wide[2], i));
@@ -267,16 +291,16 @@ int op_binary(struct call *c)
     if (f == NULL || (mixed && id != OP_POW))
         return call_unsupported(c, "%s and %s", dtype_name(a->dtype), dtype_name(b->dtype));
     cl = walk_order(c, y.rank);
-    over = compares(id)                                                   ? -1
-           : shape_equal(&a->shape, &y) && a->cl == cl && !mixed          ? 0
-           : shape_equal(&b->shape, &y) && b->cl == cl && !mixed          ? 1
-                                                                          : -1;
+    over = compares(id)                                          ? -1
+           : shape_equal(&a->shape, &y) && a->cl == cl && !mixed ? 0
+           : shape_equal(&b->shape, &y) && b->cl == cl && !mixed ? 1
+                                                                 : -1;
     if (call_out_over(c, 0, compares(id) ? DT_BOOL : a->dtype, &y, cl, over) == NULL)
         return call_end(c);
     if (mixed)
         mixed_power(c, a, b);
     else
-        apply(f, c->out[0], a, b);
+        apply(c, f, c->out[0], a, b);
     return 0;
 }
 
@@ -298,9 +322,9 @@ int op_minmax(struct call *c)
     if (call_out(c, 0, t, &y, walk_order(c, y.rank)) == NULL)
         return call_end(c);
     out = c->out[0];
-    apply(find(c->node, OP_IDENTITY, t), out, c->in[0], c->in[0]);
+    apply(c, find(c->node, OP_IDENTITY, t), out, c->in[0], c->in[0]);
     for (int i = 1; i < c->nin; i++)
-        apply(f, out, out, c->in[i]);
+        apply(c, f, out, out, c->in[i]);
     n = (size_t)shape_count(&y);
     for (size_t i = 0; id == OP_MEAN && i < n; i++)
         if (t == DT_F32)

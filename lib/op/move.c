@@ -31,14 +31,27 @@ static void copy_row(void *ctx, const int64_t *at, int64_t out, int64_t n, const
     }
 }
 
-/* to[i·tstep] = from[i·fstep] for every index i below dim. */
+/* to[i·tstep] = from[i·fstep] for every index i below dim. The dim that is closest in `to` goes inside. */
 static void copy_strided(void *to, const void *from, size_t size, int n, const int64_t *dim,
                          const int64_t *fstep, const int64_t *tstep)
 {
     struct copy k = { to, from, size };
+    int64_t d[RANK_MAX] = { 0 }, f[RANK_MAX] = { 0 }, t[RANK_MAX] = { 0 };
     struct walk w;
 
-    walk_dims(&w, n, dim, 2, (const int64_t *[]){ fstep, tstep });
+    for (int i = 0; i < n; i++) {
+        int at = i;
+
+        for (; at > 0 && t[at - 1] < tstep[i]; at--) {
+            d[at] = d[at - 1];
+            f[at] = f[at - 1];
+            t[at] = t[at - 1];
+        }
+        d[at] = dim[i];
+        f[at] = fstep[i];
+        t[at] = tstep[i];
+    }
+    walk_dims(&w, n, d, 2, (const int64_t *[]){ f, t });
     walk_rows(&w, copy_row, &k);
 }
 

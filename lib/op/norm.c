@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
 #include "op/strides.h"
 
 static int need_f32(struct call *c)
@@ -37,6 +38,23 @@ static void batch_statistics(const struct tensor *x, int64_t channels, int64_t i
         mean[k] = (float)m;
         var[k] = (float)(squares / (double)n);
     }
+}
+
+enum { NORM_BLOCK = 4096 };
+
+/* x (outer, channels, inner) */
+CLONES static void scale_shift(float *y, const float *x, const float *scale, const float *shift,
+                               int64_t outer, int64_t channels, int64_t inner)
+{
+    for (int64_t o = 0; o < outer; o++)
+        if (inner == 1) {
+            for (int64_t k = 0; k < channels; k++, y++, x++)
+                *y = *x * scale[k] + shift[k];
+        } else {
+            for (int64_t k = 0; k < channels; k++)
+                for (int64_t i = 0; i < inner; i++, y++, x++)
+                    *y = *x * scale[k] + shift[k];
+        }
 }
 
 int op_batchnorm(struct call *c)
@@ -79,10 +97,13 @@ int op_batchnorm(struct call *c)
         scale[k] = g[k] / sqrtf(v[k] + epsilon);
         shift[k] = b[k] - m[k] * scale[k];
     }
-    for (int64_t i = 0; i < total; i++) {
-        int64_t k = i / inner % channels;
+    for (int64_t i = 0, some; i < total; i += some) {
+        int64_t unit = inner * channels; /* whole rows of channels, still in the cache behind it */
 
-        y[i] = ((const float *)x->data)[i] * scale[k] + shift[k];
+        some = unit > NORM_BLOCK ? unit : NORM_BLOCK / unit * unit;
+        some = total - i < some ? total - i : some;
+        scale_shift(y + i, (const float *)x->data + i, scale, shift, some / unit, channels, inner);
+        call_post(c, y + i, (size_t)some);
     }
     return 0;
 }

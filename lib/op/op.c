@@ -120,16 +120,18 @@ bool node_takes_post(const struct node *n)
         return attr_float(n, "alpha", 1) == 1 && attr_float(n, "beta", 1) == 1 &&
                (n->nin < 3 || n->in[2] == NULL ||
                 (n->in[2]->shape.rank <= 1 && shape_known(&n->in[2]->shape)));
+    if (n->op->run == op_binary || n->op->run == op_batchnorm) /* they call call_post */
+        return n->out[0]->dtype == DT_F32;
     return n->op->weight != WEIGHT_NONE;
 }
 
-const struct value *node_residual(const struct node *n, const struct value *v)
+const struct value *node_residual(const struct node *n, const struct node *u, const struct value *v)
 {
     const struct value *other;
 
-    if (!node_is(n, OP_ADD) || n->in[0] == n->in[1])
+    if (n->op->weight == WEIGHT_NONE || !node_is(u, OP_ADD) || u->in[0] == u->in[1])
         return NULL;
-    other = n->in[0] == v ? n->in[1] : n->in[0];
+    other = u->in[0] == v ? u->in[1] : u->in[0];
     if (other->constant != NULL || !shape_known(&v->shape) ||
         !shape_equal(&v->shape, &other->shape))
         return NULL;

@@ -42,7 +42,9 @@ enum op_point {
                  * else like POINT_IO */
 };
 
-/* An elementwise activation y = f(x) as oneDNN's post-op: kind is a dnnl_alg_kind_t. */
+/* What is fused behind an operator: an elementwise activation y = f(x) as oneDNN has it (kind is a
+ * dnnl_alg_kind_t), or ACT_RESIDUAL, the addition of another tensor. */
+enum { ACT_RESIDUAL = 0 };
 struct act {
     int kind;
     float alpha, beta;
@@ -72,10 +74,12 @@ static inline bool node_is(const struct node *n, enum op_id id)
  * if not, `why` says what. */
 bool node_arity(const struct node *n, char why[static 200]);
 
-/* May this node's output go through fused activations and one residual Add (prim.h)? */
+/* May this node's output go through fused activations? */
 bool node_takes_post(const struct node *n);
-/* The other operand of an Add that could be fused behind the node writing `v`, or NULL. */
-const struct value *node_residual(const struct node *n, const struct value *v);
+/* The other operand of an Add `u` that could be fused behind node n, which writes `v`, or NULL. */
+const struct value *node_residual(const struct node *n, const struct node *u, const struct value *v);
+/* Fused activations on values in the cache, for operators that oneDNN does not run (op/act.c). */
+void call_post(const struct call *c, float *y, size_t n);
 
 /* The weight input of a quantizable node, or -1: a constant weight of a WEIGHT_ row. */
 int node_weight(const struct node *n);
@@ -110,7 +114,7 @@ struct call {
     bool infer;
     const bool *last; /* in[i] is not read after this call; NULL = none */
     int npost;        /* fused activations and one residual addition, applied to out[0] in order */
-    const struct node **post;
+    const struct act *post;
     const struct tensor
         *residual;               /* the other operand of a fused Add; NULL if none; it is in[nin] to
                                     * call_out_over and `last` */

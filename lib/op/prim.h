@@ -41,6 +41,8 @@ const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memor
 const float *prim_f32(struct call *c, int i);
 
 dnnl_engine_t prim_engine(void);
+/* Float32 operations a second that one core reaches in a large matrix product: the best of some tries. */
+double prim_peak(void);
 
 /* A float32 descriptor; dims may be shorter than oneDNN's fixed array. */
 void prim_md_init(dnnl_memory_desc_t *md, int rank, const int64_t *dims, dnnl_format_tag_t tag);

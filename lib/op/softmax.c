@@ -4,7 +4,42 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "op/strides.h"
+#include "op/vmath.h"
+
+/* One row of n values, `step` apart. The sum runs in 16 lanes, which are added up at the end. */
+CLONES static void softmax(float *restrict y, const float *restrict x, int64_t n, int64_t step,
+                           bool logs)
+{
+    float top = -INFINITY, sum = 0, lanes[16] = { 0 };
+    int64_t whole = n / 16 * 16;
+
+    for (int64_t k = 0; k < n; k++)
+        top = x[k * step] > top ? x[k * step] : top;
+    if (step == 1)
+        for (int64_t k = 0; k < n; k++)
+            y[k] = vexp(x[k] - top);
+    else
+        for (int64_t k = 0; k < n; k++)
+            y[k * step] = vexp(x[k * step] - top);
+    for (int64_t k = 0; k < whole; k += 16)
+        for (int j = 0; j < 16; j++)
+            lanes[j] += y[(k + j) * step];
+    for (int64_t k = whole; k < n; k++)
+        lanes[k - whole] += y[k * step];
+    for (int j = 0; j < 16; j++)
+        sum += lanes[j];
+    if (logs) {
+        float log_sum = logf(sum);
+
+        for (int64_t k = 0; k < n; k++)
+            y[k * step] = x[k * step] - top - log_sum;
+    } else {
+        for (int64_t k = 0; k < n; k++)
+            y[k * step] /= sum;
+    }
+}
 
 int op_softmax(struct call *c)
 {
@@ -31,21 +66,8 @@ int op_softmax(struct call *c)
     n = x->shape.dim[axis];
     from = x->data;
     for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < inner; i++) {
-            const float *a = from + o * n * inner + i;
-            float *b = y + o * n * inner + i, top = -INFINITY, sum = 0;
-
-            for (int64_t k = 0; k < n; k++)
-                top = a[k * inner] > top ? a[k * inner] : top;
-            for (int64_t k = 0; k < n; k++) {
-                float v = expf(a[k * inner] - top);
-
-                b[k * inner] = logs ? a[k * inner] - top : v;
-                sum += v;
-            }
-            for (int64_t k = 0; k < n; k++)
-                b[k * inner] = logs ? b[k * inner] - logf(sum) : b[k * inner] / sum;
-        }
+        for (int64_t i = 0; i < inner; i++)
+            softmax(y + o * n * inner + i, from + o * n * inner + i, n, inner, logs);
     return 0;
 }
 

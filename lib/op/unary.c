@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "op/op.h"
+#include "op/vmath.h"
 
 #define EACH(expr)                                                                                 \
     for (size_t i = 0; i < n; i++) {                                                               \
@@ -12,16 +14,9 @@
     }                                                                                              \
     break
 
-static float gelu(float v, bool tanh_form)
-{
-    if (tanh_form)
-        return 0.5f * v * (1 + tanhf(0.7978845608f * (v + 0.044715f * v * v * v)));
-    return 0.5f * v * (1 + erff(v * 0.7071067812f));
-}
-
 static float softplus(float v)
 {
-    return v > 0 ? v + log1pf(expf(-v)) : log1pf(expf(v));
+    return (v > 0 ? v : 0) + log1pf(vexp(-fabsf(v)));
 }
 
 /* In double: all of double, and of float32 what no network spends time in. */
@@ -113,7 +108,7 @@ static double value(enum op_id id, const struct node *k, double v)
     }
 }
 
-static int unary_f32(struct call *c, float *y, const float *x, size_t n)
+CLONES static int unary_f32(struct call *c, float *y, const float *x, size_t n)
 {
     const struct node *k = c->node;
     float a, b;
@@ -125,9 +120,9 @@ static int unary_f32(struct call *c, float *y, const float *x, size_t n)
         a = attr_float(k, "alpha", 0.01f);
         EACH(v < 0 ? a * v : v);
     case OP_SIGMOID:
-        EACH(1 / (1 + expf(-v)));
+        EACH(vlogistic(v));
     case OP_TANH:
-        EACH(tanhf(v));
+        EACH(vtanh(v));
     case OP_ELU:
         a = attr_float(k, "alpha", 1);
         EACH(v < 0 ? a * expm1f(v) : v);
@@ -141,9 +136,9 @@ static int unary_f32(struct call *c, float *y, const float *x, size_t n)
     case OP_HARDSIGMOID:
         a = attr_float(k, "alpha", 0.2f);
         b = attr_float(k, "beta", 0.5f);
-        EACH(fmaxf(0, fminf(1, a * v + b)));
+        EACH(a * v + b < 0 ? 0 : a * v + b > 1 ? 1 : a * v + b);
     case OP_HARDSWISH:
-        EACH(v * fmaxf(0, fminf(1, v * (1 / 6.0f) + 0.5f)));
+        EACH(v * (v < -3 ? 0 : v > 3 ? 1 : v * (1 / 6.0f) + 0.5f));
     case OP_THRESHOLDEDRELU:
         a = attr_float(k, "alpha", 1);
         EACH(v > a ? v : 0);
@@ -151,18 +146,19 @@ static int unary_f32(struct call *c, float *y, const float *x, size_t n)
         EACH(softplus(v));
     case OP_SOFTSIGN:
         EACH(v / (1 + fabsf(v)));
-    case OP_GELU: {
-        bool form = strcmp(attr_string(k, "approximate", "none"), "tanh") == 0;
-        EACH(gelu(v, form));
-    }
+    case OP_GELU:
+        if (strcmp(attr_string(k, "approximate", "none"), "tanh") == 0) {
+            EACH(0.5f * v * (1 + vtanh(0.7978845608f * (v + 0.044715f * v * v * v))));
+        }
+        EACH(0.5f * v * (1 + verf(v * 0.7071067812f)));
     case OP_MISH:
-        EACH(v * tanhf(softplus(v)));
+        EACH(v * vtanh(softplus(v)));
     case OP_ABS:
         EACH(fabsf(v));
     case OP_NEG:
         EACH(-v);
     case OP_EXP:
-        EACH(expf(v));
+        EACH(vexp(v));
     case OP_LOG:
         EACH(logf(v));
     case OP_SQRT:
@@ -170,7 +166,7 @@ static int unary_f32(struct call *c, float *y, const float *x, size_t n)
     case OP_RECIPROCAL:
         EACH(1 / v);
     case OP_ERF:
-        EACH(erff(v));
+        EACH(verf(v));
     case OP_SIN:
         EACH(sinf(v));
     case OP_COS:
@@ -199,10 +195,10 @@ static int unary_int(struct call *c, struct tensor *y, const struct tensor *x, s
 
         switch (c->node->op->id) {
         case OP_ABS:
-            v = v < 0 && !big ? (int64_t)-(uint64_t)v : v;
+            v = v < 0 && !big ? (int64_t) - (uint64_t)v : v;
             break;
         case OP_NEG:
-            v = (int64_t)-(uint64_t)v;
+            v = (int64_t) - (uint64_t)v;
             break;
         case OP_SIGN:
             v = big ? v != 0 : (v > 0) - (v < 0);
@@ -281,6 +277,15 @@ static void clip_int(struct call *c, size_t n)
     }
 }
 
+CLONES static void clip_f32(float *y, const float *x, size_t n, float lo, float hi)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = x[i] < lo ? lo : x[i];
+
+        y[i] = v > hi ? hi : v;
+    }
+}
+
 int op_clip(struct call *c)
 {
     const struct tensor *x = c->in[0];
@@ -296,14 +301,8 @@ int op_clip(struct call *c)
     if (x->dtype == DT_F32) {
         float lo = call_has(c, 1) ? (float)tensor_get(c->in[1], 0) : -INFINITY;
         float hi = call_has(c, 2) ? (float)tensor_get(c->in[2], 0) : INFINITY;
-        const float *from = x->data;
-        float *to = y;
 
-        for (size_t i = 0; i < n; i++) {
-            float v = from[i] < lo ? lo : from[i];
-
-            to[i] = v > hi ? hi : v;
-        }
+        clip_f32(y, x->data, n, lo, hi);
         return 0;
     }
     if (x->dtype == DT_F64) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op/op.h"
+#include "op/fusion.h"
 #include "op/pack.h"
 #include "run/engine.h"
 
@@ -28,42 +28,74 @@ static bool is_output(const struct graph *g, const struct value *v)
     return false;
 }
 
-/* The one node of graph g that reads v as a plain input, or NULL if v must be kept as itself. */
-static const struct node *only_reader(const struct compile *c, const struct graph *g, int from,
-                                      const struct value *v)
+/* Must v exist by itself: observed, or an output? */
+static bool is_wanted(const struct compile *c, const struct graph *g, const struct value *v)
 {
-    if (c->uses[v->id] != 1 || is_output(g, v) || (c->g->keep != NULL && c->g->keep[v->id]))
+    return is_output(g, v) || (c->g->keep != NULL && c->g->keep[v->id]);
+}
+
+/* May the nodes of f run as one? Nothing between them is wanted. */
+static bool may_fuse(const struct compile *c, const struct graph *g, const struct fusion *f)
+{
+    for (int i = 0; i < f->n - 1; i++)
+        if (is_wanted(c, g, f->nodes[i]->out[0]))
+            return false;
+    return true;
+}
+
+static const struct value *take_nodes(struct compile *c, const struct fusion *f, int first)
+{
+    for (int i = first; i < f->n; i++)
+        c->fused[f->nodes[i]->id] = true;
+    return f->nodes[f->n - 1]->out[0];
+}
+
+/* What can go behind value v of the step: an activation, an addition, a gate. The value that then comes
+ * out, or NULL. */
+static const struct value *fuse_one(struct compile *c, const struct readers *r, int at,
+                                    struct step *s, const struct value *v, struct act *a)
+{
+    const struct node *u = readers_only(r, at + 1, v);
+    const struct value *other;
+    struct fusion f;
+
+    if (is_wanted(c, r->g, v))
         return NULL;
-    for (int i = from; i < g->nnodes; i++)
-        for (int k = 0; k < g->nodes[i]->nin; k++)
-            if (g->nodes[i]->in[k] == v)
-                return g->nodes[i];
-    return NULL; /* read inside a subgraph */
+    if (u == NULL) {
+        if (!gate_find(&f, r, at + 1, v) || !may_fuse(c, r->g, &f))
+            return NULL;
+        *a = f.act;
+        return take_nodes(c, &f, 0);
+    }
+    if (u->op->act != NULL && u->in[0] == v && u->op->act(u, c->g->model, a)) {
+        /* an activation */
+    } else if (s->residual == NULL && (other = node_residual(s->node, u, v)) != NULL &&
+               c->position[other->id] < at && v->dtype == DT_F32) {
+        s->residual = other;
+        a->kind = ACT_RESIDUAL;
+    } else {
+        return NULL;
+    }
+    c->fused[u->id] = true;
+    return u->out[0];
 }
 
 static void fuse(struct compile *c, const struct graph *g, int at, struct step *s)
 {
-    const struct value *v = s->node->out[0];
-    const struct node *post[16];
+    struct readers r = { c->g->model, g, c->uses };
+    const struct value *v = s->node->out[0], *next;
+    struct act post[16];
+    struct fusion f;
 
-    while (s->npost < 16 && node_takes_post(s->node)) {
-        const struct node *u = only_reader(c, g, at + 1, v);
-        const struct value *other;
-        struct act a;
-
-        if (u == NULL)
-            break;
-        if (u->op->act != NULL && u->in[0] == v && u->op->act(u, c->g->model, &a)) {
-            /* an activation */
-        } else if (s->residual == NULL && (other = node_residual(u, v)) != NULL &&
-                   c->position[other->id] < at && v->dtype == DT_F32) {
-            s->residual = other;
-        } else {
-            break;
-        }
-        post[s->npost++] = u;
-        c->fused[u->id] = true;
-        v = u->out[0];
+    if (shuffle_find(&f, &r, at) && may_fuse(c, g, &f)) {
+        v = take_nodes(c, &f, 1);
+        s->run = f.run;
+        s->layout = f.layout;
+    }
+    while (s->npost < 16 && v != NULL && node_takes_post(s->node) &&
+           (next = fuse_one(c, &r, at, s, v, &post[s->npost])) != NULL) {
+        s->npost++;
+        v = next;
     }
     s->post = arena_copy(&c->g->arena, post, (size_t)s->npost * sizeof *post);
     s->out = arena_copy(&c->g->arena, s->node->out, (size_t)s->node->nout * sizeof *s->out);
@@ -168,7 +200,10 @@ static void schedule_graph(struct graph *graph, void *ctx)
 
         if (c->fused[graph->nodes[i]->id])
             continue;
-        *s = (struct step){ .node = graph->nodes[i], .index = g->nsteps++ };
+        *s = (struct step){ .node = graph->nodes[i],
+                            .run = graph->nodes[i]->op->run,
+                            .layout = graph->nodes[i]->op->layout,
+                            .index = g->nsteps++ };
         sc->nsteps++;
         fuse(c, graph, i, s);
     }

@@ -7,14 +7,16 @@
 #ifndef RUN_ENGINE_H
 #define RUN_ENGINE_H
 
-#include "ir/ir.h"
+#include "op/op.h"
 
 /* One operator with what was fused behind it. */
 struct step {
     const struct node *node;
+    int (*run)(struct call *c); /* the node's, or that of a fusion that begins with it */
+    enum op_layout layout;
     int index; /* over all graphs: where a worker keeps this step's state */
     int npost;
-    const struct node **post;
+    const struct act *post;
     const struct value *residual; /* the other operand of a fused Add */
     struct value **out;           /* node->out, but out[0] is the last fused node's */
     bool *last;                   /* [nin + 1]: input (or the residual) is not read afterwards */
@@ -55,6 +57,9 @@ typedef int worker_seen(void *ctx, const struct value *v, const struct tensor *t
 /* Runs the model once. in[i] is graph input i, row-major, borrowed for the call. */
 int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
                struct err *e);
+/* Notes from now on how long every step takes (run/profile.h). */
+struct lane;
+void worker_time(struct worker *w, struct lane *l);
 /* Graph output i of the last run, row-major; valid until the next run. */
 const struct tensor *worker_output(struct worker *w, int i);
 

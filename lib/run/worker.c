@@ -8,6 +8,7 @@
 #include "op/pack.h"
 #include "run/engine.h"
 #include "run/pool.h"
+#include "run/profile.h"
 
 struct state {
     void *p;
@@ -26,6 +27,7 @@ struct worker {
     struct tensor *outputs; /* row-major results of the last run */
     worker_seen *seen;
     void *ctx;
+    struct lane *lane; /* where its time is noted, or NULL */
 };
 
 /* One step: the call and what it holds while it runs. Made once a worker; a step never runs inside
@@ -235,6 +237,7 @@ static int run_step(struct worker *w, const struct step *s, struct err *e)
 {
     const struct node *n = s->node;
     struct frame *f = &w->frames[s->index];
+    struct timing timing = { 0 };
     int rc;
 
     for (int i = 0; i <= n->nin; i++) {
@@ -247,8 +250,12 @@ static int run_step(struct worker *w, const struct step *s, struct err *e)
         f->out[i] = (struct tensor){ 0 };
     f->call.err = e;
     f->call.failed = false;
-    arrange(f, n->op->layout);
-    rc = n->op->run(&f->call);
+    if (w->lane != NULL)
+        timing = lane_begin(w->lane);
+    arrange(f, s->layout);
+    rc = s->run(&f->call);
+    if (w->lane != NULL)
+        lane_end(w->lane, s, timing, &f->call);
     for (int i = 0; i <= n->nin; i++)
         block_unref(f->temp[i]);
     for (int i = 0; i < n->nout; i++)
@@ -363,6 +370,11 @@ int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, voi
     for (int i = 0; i < graph->nout; i++)
         collect(w, i);
     return 0;
+}
+
+void worker_time(struct worker *w, struct lane *l)
+{
+    w->lane = l;
 }
 
 const struct tensor *worker_output(struct worker *w, int i)
