@@ -135,6 +135,7 @@ out:
     names_release(&c.used);
     names_release(&c.nodes);
     names_release(&c.read);
+    free(c.sequences);
     buf_release(&c.issues.text);
     return rc < 0 ? err_at(e, "%s", path == NULL ? "<stdin>" : path) : 0;
 }
