@@ -10,6 +10,7 @@
 #include "format/guess.h"
 #include "format/model.h"
 #include "onnx/import.h"
+#include "onnx/quantized.h"
 
 static const char usage[] =
     "usage: dopt-import [-hV] [--framework 3|5] [--input_shape SHAPES] [--link]\n"
@@ -144,6 +145,7 @@ int main(int argc, char **argv)
     struct model m;
     struct blob b;
     struct err e;
+    int quantized;
 
     cli_init("dopt-import", usage);
     parse(&o, argc, argv);
@@ -157,6 +159,11 @@ int main(int argc, char **argv)
     dopt_init(&f);
     if (onnx_import(&m, &b, o.path, &io, &e) < 0)
         cli_die(&e);
+    quantized = onnx_quantized(&m, NULL);
+    if (quantized > 0)
+        warn("%s: is quantized already: %d tensors have scales (dopt-show prints them); it is read "
+             "as the float model that it stands for",
+             o.path == NULL ? "<stdin>" : o.path, quantized);
     model_add(&f, &m, o.link);
     record(&f, &shapes, &nodes);
     if (dopt_save(&f, o.output, NULL, &e) < 0)

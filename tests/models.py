@@ -552,23 +552,20 @@ def pool7():
 
 @shape_only
 def unsupported():
-    return model([h.make_node('NonMaxSuppression', ['x', 'x'], ['a'], name='nms'),
+    return model([h.make_node('StringNormalizer', ['x'], ['a'], name='text'),
                   h.make_node('Conv', ['x', 'w'], ['b'], name='conv', foo=1),
-                  h.make_node('FusedConv', ['x', 'w'], ['c'], name='fused', domain='com.microsoft'),
+                  h.make_node('Attention', ['x', 'w'], ['c'], name='fused', domain='com.microsoft'),
                   h.make_node('Cast', ['x'], ['d'], name='cast', to=T.STRING),
-                  h.make_node('MaxPool', ['x'], ['e', 'idx'], name='pool', kernel_shape=[2, 2]),
-                  h.make_node('Resize', ['x', '', 's'], ['f'], name='resize', mode='nearest',
-                              coordinate_transformation_mode='tf_crop_and_resize'),
+                  h.make_node('AveragePool', ['x'], ['e', 'idx'], name='pool', kernel_shape=[2, 2]),
                   h.make_node('GridSample', ['x', 'x'], ['unused'], name='dead')],
-                 {'x': [1, 3, 8, 8]}, ['a', 'b', 'c', 'd', 'e', 'idx', 'f'],
-                 {'w': rand(3, 3, 1, 1), 's': np.array([1, 1, 2, 2], np.float32)})
+                 {'x': [1, 3, 8, 8]}, ['a', 'b', 'c', 'd', 'e', 'idx'], {'w': rand(3, 3, 1, 1)})
 
 
 @shape_only
 def kernels_refuse():
     """Only the kernels know that these are unsupported: all are listed."""
-    return model([h.make_node('MaxPool', ['u'], ['a'], name='p1', kernel_shape=[2, 2]),
-                  h.make_node('Resize', ['x', '', 's'], ['b'], name='r1', mode='nearest'),
+    return model([h.make_node('AveragePool', ['u'], ['a'], name='p1', kernel_shape=[2, 2]),
+                  h.make_node('Resize', ['x', '', 's'], ['b'], name='r1', mode='strange'),
                   h.make_node('Pad', ['x', 'pads'], ['c'], name='pad', mode='strange')],
                  {'u': (T.UINT8, [1, 1, 4, 4]), 'x': [1, 1, 4, 4]}, ['a', 'b', 'c'],
                  {'s': np.array([2, 1, 1, 1], np.float32), 'pads': np.zeros(8, np.int64)})
@@ -579,7 +576,7 @@ def two():
     """Two inputs with free dims, two outputs, one unsupported operator off the way."""
     return model([h.make_node('Relu', ['image'], ['r'], name='relu'),
                   h.make_node('Add', ['r', 'offset'], ['sum'], name='plus'),
-                  h.make_node('NonMaxSuppression', ['sum', 'sum'], ['boxes'], name='nms')],
+                  h.make_node('StringNormalizer', ['sum'], ['boxes'], name='text')],
                  {'image': ['N', 3, 'H', 'W'], 'offset': [1]}, ['sum', 'boxes'])
 
 
@@ -599,8 +596,8 @@ def rank9():
 
 
 @shape_only
-def opset6():
-    return model([h.make_node('Relu', ['x'], ['y'])], {'x': [1]}, ['y'], opset=6)
+def opset22():
+    return model([h.make_node('Relu', ['x'], ['y'])], {'x': [1]}, ['y'], opset=22)
 
 
 @shape_only

@@ -59,3 +59,10 @@ chain() {
     [ "$status" -eq 0 ]
     [[ $output != *ThreadSanitizer* ]]
 }
+
+@test "address and undefined behaviour: every test of the ONNX suite" {
+    [ -d /usr/share/libonnx-testdata/data ] || skip "needs Debian's libonnx-testdata"
+    bin=$(build address,undefined)
+    PATH=$bin:$PATH run -0 "$PY" "$ROOT/tests/conformance.py" -l
+    [[ $output != *Sanitizer* && $output != *"runtime error"* ]]
+}

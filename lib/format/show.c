@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/show.h"
+#include "onnx/quantized.h"
 #include "op/op.h"
 
 enum { VALUES_MAX = 8 }; /* elements of a constant that are printed */
@@ -167,6 +168,7 @@ void model_show(const struct model *m, struct buf *out)
     for (int i = 0; i < m->nlinks; i++)
         buf_printf(out, "link %s, %zu bytes\n", m->links[i].path, m->links[i].blob.size);
     put_graph(&s, m->graph);
+    onnx_quantized(m, out);
 }
 
 static void put_names(struct graph *g, void *ctx)

@@ -16,6 +16,13 @@ struct scope {
     struct names types;        /* -> Onnx__TypeProto of value_info and outputs */
 };
 
+/* A value that stands for a sequence of tensors. */
+struct sequence {
+    const struct value *v;
+    int n;
+    struct value **items;
+};
+
 struct import {
     struct model *m;
     Onnx__ModelProto *model;
@@ -25,6 +32,8 @@ struct import {
     struct names nodes; /* node names taken */
     struct names read;  /* tensor names that some node or output reads */
     int ordinal;        /* of the next node to be met */
+    int nsequences, capsequences;
+    struct sequence *sequences; /* sequence.h */
     bool failed;
     bool late; /* a node waits for upgrade_late */
     struct err *err;

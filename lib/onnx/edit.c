@@ -412,3 +412,12 @@ void fresh_put(const struct fresh *f, const struct model *m, struct out *o)
     else
         out_put(o, f->bytes, f->size);
 }
+
+int64_t onnx_opset(const Onnx__ModelProto *m)
+{
+    for (size_t i = 0; i < m->n_opset_import; i++)
+        if (m->opset_import[i]->domain == NULL || m->opset_import[i]->domain[0] == '\0' ||
+            strcmp(m->opset_import[i]->domain, "ai.onnx") == 0)
+            return m->opset_import[i]->version;
+    return 1;
+}

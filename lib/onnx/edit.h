@@ -76,6 +76,9 @@ Onnx__TensorProto *edit_own_initializer(struct edit *d, const char *name);
 /* Every node input called `from`, in all graphs, is called `to`. */
 void edit_rename_uses(struct edit *d, const char *from, const char *to);
 
+/* The opset of the default domain. */
+int64_t onnx_opset(const Onnx__ModelProto *m);
+
 /* Puts f's bytes. */
 void fresh_put(const struct fresh *f, const struct model *m, struct out *o);
 

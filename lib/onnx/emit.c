@@ -1,5 +1,6 @@
 /* emit.c: see emit.h. Same-framework emission edits a copy of SOURCE: opset, nodes, names, metadata,
- * unknown fields and order stay. Below opset 13 there is no per-channel Q/DQ: then the IR is written.
+ * unknown fields and order stay. Below opset 13 there is no per-channel Q/DQ, and an operator that import
+ * spelled out has no node of its own there: then the IR is written.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +10,6 @@
 #include "onnx/qdq.h"
 #include "onnx/strip.h"
 #include "onnx/write.h"
-
-static int64_t source_opset(const Onnx__ModelProto *m)
-{
-    for (size_t i = 0; i < m->n_opset_import; i++)
-        if (m->opset_import[i]->domain == NULL || m->opset_import[i]->domain[0] == '\0' ||
-            strcmp(m->opset_import[i]->domain, "ai.onnx") == 0)
-            return m->opset_import[i]->version;
-    return 1;
-}
 
 struct emitter {
     struct edit *d;
@@ -144,12 +136,43 @@ static bool has_half(const struct model *m)
     return false;
 }
 
+struct spelled {
+    const struct emitter *x;
+    bool found;
+};
+
+/* A node with a planned weight that SOURCE has not: import spelled an operator out (onnx/expand.c). */
+static void find_spelled(struct graph *g, void *ctx)
+{
+    struct spelled *s = ctx;
+    const struct edit *d = s->x->d;
+
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        int at = n->source < d->nnodes ? n->source : -1;
+        const char *type = at < 0 ? "" : d->nodes[at].proto->op_type;
+
+        s->found |= node_weight(n) >= 0 && s->x->p != NULL && plan_node(s->x->p, n->name) != NULL &&
+                    strcmp(type, n->op->name) != 0 && strcmp(type, "MatMul") != 0;
+    }
+}
+
+static bool has_spelled(const struct emitter *x)
+{
+    struct spelled s = { x, false };
+
+    graph_each(x->m->graph, find_spelled, &s);
+    return s.found;
+}
+
 static int open_edit(struct emitter *x, struct err *e)
 {
     if (x->m->framework == FRAMEWORK_ONNX) {
         if (edit_init(x->d, x->m, x->m->source, x->m->sourcesize, e) < 0)
             return -1;
-        x->from_ir = x->o->as == EMIT_QDQ && (source_opset(x->d->proto) < 13 || has_half(x->m));
+        x->from_ir =
+            (x->o->as == EMIT_QDQ && (onnx_opset(x->d->proto) < 13 || has_half(x->m))) ||
+            has_spelled(x);
         if (x->from_ir)
             edit_release(x->d);
     } else {

@@ -9,6 +9,7 @@
 
 #include "onnx/context.h"
 #include "onnx/order.h"
+#include "onnx/sequence.h"
 #include "op/op.h"
 
 int import_fail(struct import *c, const char *fmt, ...)
@@ -186,6 +187,8 @@ static int import_inputs(struct import *c, struct scope *s, struct node *n,
         n->in[i] = find_value(c, s, p->input[i], reader);
         if (n->in[i] == NULL)
             return -1;
+        if (sequence_is(c, n->in[i]) && strstr(p->op_type, "Sequence") == NULL)
+            issues_add(&c->issues, "node %s: %s: reads a sequence", n->name, p->op_type);
     }
     while (n->nin > 0 && n->in[n->nin - 1] == NULL)
         n->nin--;
@@ -323,6 +326,8 @@ int import_graph(struct import *c, struct graph *g, Onnx__GraphProto *p, const s
                                outer == NULL ? "the output list" : "a subgraph's output list");
         if (g->out[i] == NULL)
             goto out;
+        if (sequence_is(c, g->out[i]))
+            issues_add(&c->issues, "output %s: is a sequence", outputs[i]);
         g->nout++;
     }
     rc = 0;

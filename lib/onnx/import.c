@@ -11,7 +11,9 @@
 
 static int find_opset(struct import *c)
 {
-    c->opset = 1;
+    c->opset = 1; /* what a file without one means, below IR version 3 */
+    if (c->model->n_opset_import == 0 && c->model->ir_version >= 3)
+        return err_set(c->err, "no opset_import: the file is incomplete");
     for (size_t i = 0; i < c->model->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = c->model->opset_import[i];
 
@@ -133,6 +135,7 @@ out:
     names_release(&c.used);
     names_release(&c.nodes);
     names_release(&c.read);
+    free(c.sequences);
     buf_release(&c.issues.text);
     return rc < 0 ? err_at(e, "%s", path == NULL ? "<stdin>" : path) : 0;
 }

@@ -7,6 +7,7 @@
 
 #include "onnx/context.h"
 #include "onnx/expand.h"
+#include "onnx/sequence.h"
 #include "onnx/upgrade.h"
 #include "op/op.h"
 
@@ -46,6 +47,7 @@ static const struct onnx_op rows[] = {
     { "Clip", OP_CLIP, 1, "min:f max:f", upgrade_clip },
     { "Compress", OP_COMPRESS, 1, "axis:i", NULL },
     { "Concat", OP_CONCAT, 1, "axis:i", upgrade_concat },
+    { "ConcatFromSequence", OP_IDENTITY, 1, "axis:i new_axis:i", sequence_concat },
     { "ConstantOfShape", OP_CONSTANTOFSHAPE, 1, "value:t", NULL },
     { "Conv", OP_CONV, 1, WINDOW "group:i", NULL },
     { "ConvInteger", OP_CONVINTEGER, 1, WINDOW "group:i", NULL },
@@ -56,7 +58,7 @@ static const struct onnx_op rows[] = {
     { "CumSum", OP_CUMSUM, 1, "exclusive:i reverse:i", NULL },
     { "DFT", OP_DFT, 1, "axis:i inverse:i onesided:i", upgrade_dft },
     { "DepthToSpace", OP_DEPTHTOSPACE, 1, "blocksize:i mode:s", NULL },
-    { "DequantizeLinear", OP_DEQUANTIZELINEAR, 1, "axis:i block_size:i=0", NULL },
+    { "DequantizeLinear", OP_DEQUANTIZELINEAR, 1, "axis:i block_size:i", NULL },
     { "Det", OP_DET, 1, "", NULL },
     { "Div", OP_DIV, 1, "axis:i broadcast:i", upgrade_broadcast },
     { "Dropout", OP_IDENTITY, 2, "is_test:i ratio:f seed:i", upgrade_dropout },
@@ -130,7 +132,7 @@ static const struct onnx_op rows[] = {
     { "Pow", OP_POW, 1, "axis:i broadcast:i", upgrade_broadcast },
     { "QLinearConv", OP_CONV, 1, WINDOW "group:i", expand_qlinearconv },
     { "QLinearMatMul", OP_MATMUL, 1, "", expand_qlinearmatmul },
-    { "QuantizeLinear", OP_QUANTIZELINEAR, 1, "axis:i saturate:i block_size:i=0 output_dtype:i=0",
+    { "QuantizeLinear", OP_QUANTIZELINEAR, 1, "axis:i saturate:i block_size:i output_dtype:i",
       NULL },
     { "RNN", OP_RNN, 2, RNN, NULL },
     { "RandomNormal", OP_RANDOMNORMAL, 1, "dtype:i mean:f scale:f seed:f shape:I", NULL },
@@ -166,6 +168,12 @@ static const struct onnx_op rows[] = {
     { "ScatterElements", OP_SCATTERELEMENTS, 1, "axis:i reduction:s", NULL },
     { "ScatterND", OP_SCATTERND, 1, "reduction:s", NULL },
     { "Selu", OP_SELU, 1, "alpha:f gamma:f", NULL },
+    { "SequenceAt", OP_IDENTITY, 1, "", sequence_at },
+    { "SequenceConstruct", OP_IDENTITY, 1, "", sequence_construct },
+    { "SequenceEmpty", OP_IDENTITY, 1, "dtype:i", sequence_construct },
+    { "SequenceErase", OP_IDENTITY, 1, "", sequence_erase },
+    { "SequenceInsert", OP_IDENTITY, 1, "", sequence_insert },
+    { "SequenceLength", OP_IDENTITY, 1, "", sequence_length },
     { "Shape", OP_SHAPE, 1, "start:i end:i", NULL },
     { "Shrink", OP_SHRINK, 1, "bias:f lambd:f", NULL },
     { "Sigmoid", OP_SIGMOID, 1, "", NULL },
@@ -180,6 +188,7 @@ static const struct onnx_op rows[] = {
     { "Softsign", OP_SOFTSIGN, 1, "", NULL },
     { "SpaceToDepth", OP_SPACETODEPTH, 1, "blocksize:i", NULL },
     { "Split", OP_SPLIT, 1 << 20, "axis:i split:I num_outputs:i", upgrade_split },
+    { "SplitToSequence", OP_IDENTITY, 1, "axis:i keepdims:i", sequence_split },
     { "Sqrt", OP_SQRT, 1, "", NULL },
     { "Squeeze", OP_SQUEEZE, 1, "axes:I", upgrade_axes },
     { "Sub", OP_SUB, 1, "axis:i broadcast:i", upgrade_broadcast },

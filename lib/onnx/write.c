@@ -11,9 +11,38 @@ struct writer {
     const struct model *m;
     bool (*unfold)(const struct node *n, const void *ctx);
     const void *ctx;
+    int64_t opset;            /* the source's, at least the IR's, and what its operators need */
     bool *declared;           /* by value id: its initializer is written */
     Onnx__NodeProto **protos; /* by node id */
 };
+
+/* Operators of the IR that are newer than its opset. */
+static int64_t since(const struct node *n)
+{
+    switch (n->op->id) {
+    case OP_MISH:
+    case OP_BITWISEAND:
+    case OP_BITWISEOR:
+    case OP_BITWISEXOR:
+    case OP_BITWISENOT:
+        return 18;
+    case OP_GELU:
+    case OP_AFFINEGRID:
+        return 20;
+    case OP_GROUPNORMALIZATION:
+        return 21;
+    default:
+        return IR_OPSET;
+    }
+}
+
+static void find_opset(struct graph *g, void *ctx)
+{
+    int64_t *opset = ctx;
+
+    for (int i = 0; i < g->nnodes; i++)
+        *opset = since(g->nodes[i]) > *opset ? since(g->nodes[i]) : *opset;
+}
 
 static void *grow(struct writer *w, void *items, size_t *n, void *p)
 {
@@ -161,6 +190,48 @@ static Onnx__NodeProto *batchnorm_node(struct writer *w, const struct node *n, c
     return p;
 }
 
+static Onnx__AttributeProto *take_attribute(Onnx__NodeProto *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_attribute; i++)
+        if (strcmp(p->attribute[i]->name, name) == 0) {
+            Onnx__AttributeProto *a = p->attribute[i];
+
+            p->attribute[i] = p->attribute[--p->n_attribute];
+            return a;
+        }
+    return NULL;
+}
+
+/* What opset 18 and 20 spell differently from the IR. */
+static void modernize(struct writer *w, const struct node *n, Onnx__NodeProto *p)
+{
+    enum op_id id = n->op->id;
+
+    if (w->opset >= 18 && id >= OP_REDUCEMEAN && id <= OP_REDUCELOGSUMEXP && p->n_input == 1) {
+        Onnx__AttributeProto *axes = take_attribute(p, "axes");
+
+        if (axes != NULL)
+            p->input = grow(w, p->input, &p->n_input,
+                            (void *)edit_constant(w->d, edit_name(w->d, n->name, "_axes"), DT_I64,
+                                                  1, (int64_t[]){ (int64_t)axes->n_ints },
+                                                  (struct fresh){ .kind = FRESH_BYTES,
+                                                                  .bytes = axes->ints }));
+    }
+    if (w->opset >= 18 && id == OP_SPLIT && p->n_input == 1) {
+        const struct attr parts = { .name = "num_outputs", .type = ATTR_INT, .i = n->nout };
+
+        p->attribute = grow(w, p->attribute, &p->n_attribute, attribute(w, &parts));
+    }
+    for (size_t i = 0; i < p->n_attribute && id == OP_GRIDSAMPLE; i++) {
+        ProtobufCBinaryData *mode = &p->attribute[i]->s;
+
+        if (w->opset >= 20 && mode->len > 2 && memcmp(mode->data, "bi", 2) == 0) {
+            mode->data += 2; /* bilinear, bicubic */
+            mode->len -= 2;
+        }
+    }
+}
+
 static void write_node(struct writer *w, const struct node *n, Onnx__GraphProto *g)
 {
     bool unfolded = n->bn != NULL && w->unfold(n, w->ctx);
@@ -186,6 +257,7 @@ static void write_node(struct writer *w, const struct node *n, Onnx__GraphProto 
         p->n_input--;
     for (int i = 0; i < n->nattrs; i++)
         p->attribute = grow(w, p->attribute, &p->n_attribute, attribute(w, &n->attrs[i]));
+    modernize(w, n, p);
     g->node = grow(w, g->node, &g->n_node, p);
     w->protos[n->id] = p;
     if (unfolded) {
@@ -228,6 +300,7 @@ int onnx_write(struct edit *d, const struct model *m,
                         m,
                         unfold,
                         ctx,
+                        IR_OPSET,
                         NEW_ARRAY(bool, (size_t)m->nvalues),
                         NEW_ARRAY(Onnx__NodeProto *, (size_t)m->nnodes) };
     Onnx__OperatorSetIdProto *opset;
@@ -237,6 +310,8 @@ int onnx_write(struct edit *d, const struct model *m,
     if (m->framework == FRAMEWORK_ONNX) {
         if (edit_init(d, m, m->source, m->sourcesize, e) < 0)
             goto out;
+        if (onnx_opset(d->proto) > w.opset)
+            w.opset = onnx_opset(d->proto);
     } else {
         *d = (struct edit){ .m = m };
     }
@@ -253,7 +328,8 @@ int onnx_write(struct edit *d, const struct model *m,
     onnx__operator_set_id_proto__init(opset);
     opset->domain = (char *)"";
     opset->has_version = 1;
-    opset->version = IR_OPSET;
+    graph_each(m->graph, find_opset, &w.opset);
+    opset->version = w.opset;
     d->proto->opset_import = grow(&w, NULL, &d->proto->n_opset_import, opset);
     d->proto->graph = arena_alloc(&d->arena, sizeof *d->proto->graph);
     onnx__graph_proto__init(d->proto->graph);

@@ -62,15 +62,18 @@ static double coordinate(const struct how *h, int64_t i, const struct axis *a)
     }
 }
 
-static int64_t nearest(const struct how *h, double x)
+/* In float32, where 4.5 reached through a scale of 2.3 is the tie that it is meant to be. */
+static int64_t nearest(const struct how *h, double exact)
 {
+    float x = (float)exact;
+
     if (strcmp(h->nearest, "floor") == 0)
-        return (int64_t)floor(x);
+        return (int64_t)floorf(x);
     if (strcmp(h->nearest, "ceil") == 0)
-        return (int64_t)ceil(x);
+        return (int64_t)ceilf(x);
     if (strcmp(h->nearest, "round_prefer_ceil") == 0)
-        return (int64_t)floor(x + 0.5);
-    return (int64_t)ceil(x - 0.5);
+        return (int64_t)floorf(x + 0.5f);
+    return (int64_t)ceilf(x - 0.5f);
 }
 
 static int64_t clamp(int64_t i, int64_t n)

@@ -1,0 +1,319 @@
+"""operators.py: operators that the ONNX suite's release does not have or hardly tries: opsets 18 to 21,
+types, attributes, and ONNX Runtime's own domain. One model a family, one output an operator.
+
+    operators.py [FAMILY...]    writes FAMILY.onnx and FAMILY.npz for each (default: all; --list: the names)
+SPDX-License-Identifier: Apache-2.0
+"""
+import sys
+import numpy as np
+from onnx import TensorProto as T, helper as h, numpy_helper
+
+f32, f64, i64 = np.float32, np.float64, np.int64
+FAMILIES = {}
+TYPES = {np.dtype(k): v for k, v in ((f32, T.FLOAT), (f64, T.DOUBLE), (np.float16, T.FLOAT16), (i64, T.INT64), (bool, T.BOOL), (np.int32, T.INT32),
+                                     (np.uint8, T.UINT8), (np.int8, T.INT8), (np.uint16, T.UINT16), (np.int16, T.INT16),
+                                     (np.uint32, T.UINT32), (np.uint64, T.UINT64))}
+
+
+class Builder:
+    def __init__(self, opset):
+        self.opset, self.nodes, self.inputs, self.inits, self.outputs = opset, [], {}, [], []
+
+    def input(self, array):
+        name = 'in%d' % len(self.inputs)
+        self.inputs[name] = np.ascontiguousarray(array)
+        return name
+
+    def const(self, array):
+        name = 'c%d' % len(self.inits)
+        self.inits.append(numpy_helper.from_array(np.array(array, order='C'), name))
+        return name
+
+    def op(self, op_type, *ins, out=1, keep=True, **attrs):
+        names = ['%s_%d_%d' % (op_type, len(self.nodes), i) for i in range(out)]
+        self.nodes.append(h.make_node(op_type, list(ins), names, name='n%d' % len(self.nodes), **attrs))
+        if keep:
+            self.outputs += names
+        return names[0] if out == 1 else names
+
+    def save(self, path):
+        ins = [h.make_tensor_value_info(k, TYPES[v.dtype], v.shape) for k, v in self.inputs.items()]
+        outs = [h.make_empty_tensor_value_info(n) if hasattr(h, 'make_empty_tensor_value_info') else h.ValueInfoProto(name=n)
+                for n in self.outputs]
+        g = h.make_graph(self.nodes, 'operators', ins, outs, self.inits)
+        m = h.make_model(g, opset_imports=[h.make_opsetid('', self.opset), h.make_opsetid('com.microsoft', 1)])
+        m.ir_version = 8
+        with open(path + '.onnx', 'wb') as f:
+            f.write(m.SerializeToString())
+        np.savez(path + '.npz', **self.inputs)
+
+
+def family(opset):
+    def add(f):
+        FAMILIES[f.__name__] = (f, opset)
+        return f
+    return add
+
+
+def rng(f):
+    return np.random.default_rng(sum(map(ord, f)))
+
+
+def x(*dims, seed='x', dtype=f32):
+    return rng(seed).standard_normal(dims).astype(dtype)
+
+
+@family(18)
+def bits(b):
+    for t in (np.uint8, np.int8, np.int16, np.uint16, np.int32, np.uint32, i64, np.uint64):
+        r = rng(str(t))
+        a, c = (b.input(r.integers(0, 100, (4, 5)).astype(t)) for _ in 'ab')
+        for op in ('BitwiseAnd', 'BitwiseOr', 'BitwiseXor'):
+            b.op(op, a, c)
+        b.op('BitwiseNot', a)
+
+
+@family(17)
+def doubles(b):
+    a, c = b.input(x(3, 4, 5, dtype=f64)), b.input(np.abs(x(3, 4, 5, seed='c', dtype=f64)) + .1)
+    for op in ('Add', 'Sub', 'Mul', 'Div', 'Less', 'Greater', 'Equal'):
+        b.op(op, a, c)
+    for op in ('Abs', 'Neg', 'Exp', 'Sqrt', 'Log', 'Ceil', 'Floor', 'Reciprocal', 'Relu', 'Tanh', 'Sigmoid', 'Sign', 'Sin', 'Erf'):
+        if op not in ('Erf',):
+            b.op(op, c)
+    for op in ('ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceL2', 'ReduceLogSumExp'):
+        b.op(op, a, axes=[1])
+    b.op('Softmax', a, axis=1)
+    m, n = b.input(x(4, 6, dtype=f64)), b.input(x(6, 3, seed='n', dtype=f64))
+    b.op('MatMul', m, n)
+    b.op('Gemm', m, n, b.const(x(3, seed='g', dtype=f64)), alpha=.5, beta=2.)
+    b.op('Clip', a, b.const(f64(-.5)), b.const(f64(.5)))
+
+
+@family(17)
+def integers(b):
+    for t in (np.int32, i64, np.uint32, np.uint64):
+        r = rng(str(t))
+        a, c = b.input(r.integers(1, 50, (2, 3, 4)).astype(t)), b.input(r.integers(1, 50, (2, 4, 3)).astype(t))
+        b.op('MatMul', a, c)
+    for t in (np.int32, i64):
+        a = b.input(rng('r' + str(t)).integers(-50, 50, (3, 4)).astype(t))
+        for op in ('ReduceMax', 'ReduceMin', 'ReduceProd', 'ReduceL1', 'ReduceSumSquare', 'ReduceMean'):
+            b.op(op, a, axes=[1])
+        b.op('ReduceSum', a, b.const(np.array([0])))
+        b.op('CumSum', a, b.const(np.array(1)))
+        b.op('Clip', a, b.const(np.array(-7, t)), b.const(np.array(9, t)))
+        b.op('TopK', a, b.const(np.array([2])), out=2)
+        b.op('Pow', a, b.const(np.array(3, t)))
+    q = b.input(rng('q').integers(0, 255, (1, 2, 6, 6)).astype(np.uint8))
+    b.op('MaxPool', q, kernel_shape=[3, 3], strides=[2, 2])
+    b.op('Mod', b.input(np.array([7, -7, 8], i64)), b.const(np.array([3, 3, -3], i64)))
+    b.op('Div', b.input(np.array([7, -7, 9], i64)), b.const(np.array([3, 3, -4], i64)))
+
+
+@family(20)
+def sampling(b):
+    a = b.input(x(2, 3, 5, 6))
+    g = b.input(np.clip(x(2, 4, 4, 2, seed='g'), -1.4, 1.4))
+    for mode in ('linear', 'nearest', 'cubic'):
+        for pad in ('zeros', 'border', 'reflection'):
+            for align in (0, 1):
+                b.op('GridSample', a, g, mode=mode, padding_mode=pad, align_corners=align)
+    v, p = b.input(x(1, 2, 3, 4, 5, seed='v')), b.input(x(1, 2, 3, 2, 3, seed='p'))
+    b.op('GridSample', v, p, mode='linear', padding_mode='border')
+    b.op('AffineGrid', b.input(x(2, 2, 3, seed='t')), b.const(np.array([2, 3, 4, 5])), align_corners=0)
+    b.op('AffineGrid', b.input(x(1, 3, 4, seed='u')), b.const(np.array([1, 2, 2, 3, 4])), align_corners=1)
+
+
+@family(19)
+def resizing(b):
+    a = b.input(x(1, 2, 6, 7))
+    roi, empty = b.const(np.array([0, 0, .1, .2, 1, 1, .8, .9], f32)), ''
+    up, down = b.const(np.array([1, 1, 1.7, 2.3], f32)), b.const(np.array([1, 1, .55, .6], f32))
+    size = b.const(np.array([1, 2, 9, 4]))
+    for mode in ('nearest', 'linear', 'cubic'):
+        for c in ('half_pixel', 'asymmetric', 'align_corners', 'pytorch_half_pixel', 'half_pixel_symmetric'):
+            b.op('Resize', a, empty, empty, size, mode=mode, coordinate_transformation_mode=c)
+            b.op('Resize', a, empty, b.const(np.array([1, 1, 2, 3], f32)), mode=mode, coordinate_transformation_mode=c)
+    for mode in ('linear', 'cubic'):
+        b.op('Resize', a, empty, down, mode=mode, antialias=1)
+        b.op('Resize', a, empty, empty, size, mode=mode, antialias=1)
+    b.op('Resize', a, empty, up, mode='cubic', exclude_outside=1, cubic_coeff_a=-.5)
+    b.op('Resize', a, empty, empty, b.const(np.array([12, 5])), mode='linear', axes=[2, 3])
+    for policy in ('not_larger', 'not_smaller'):
+        b.op('Resize', a, empty, empty, b.const(np.array([12, 5])), mode='linear', axes=[2, 3], keep_aspect_ratio_policy=policy)
+    for how in ('floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil'):
+        b.op('Resize', a, empty, up, mode='nearest', nearest_mode=how)
+    b.op('Resize', a, roi, empty, size, mode='linear', coordinate_transformation_mode='tf_crop_and_resize', extrapolation_value=7.)
+    b.op('Resize', b.input(x(5, 4, seed='m')), empty, empty, b.const(np.array([3, 9])), mode='linear')
+
+
+@family(17)
+def recurrent(b):
+    t, n, i, hidden = 4, 2, 3, 5
+    data = b.input(x(t, n, i))
+    lengths = b.input(np.array([3, 4], np.int32))
+    for op, gates in (('RNN', 1), ('GRU', 3), ('LSTM', 4)):
+        for direction, d in (('forward', 1), ('reverse', 1), ('bidirectional', 2)):
+            w = [b.const(x(d, gates * hidden, k, seed=op + direction + str(k)) * f32(.5)) for k in (i, hidden)]
+            bias = b.const(x(d, 2 * gates * hidden, seed='b' + op))
+            h0 = b.const(x(d, n, hidden, seed='h'))
+            more = [b.const(x(d, n, hidden, seed='cell')), b.const(x(d, 3 * hidden, seed='peep'))] if op == 'LSTM' else []
+            kw = {'linear_before_reset': 1} if op == 'GRU' and d == 2 else {}
+            b.op(op, data, *w, bias, lengths, h0, *more, out=3 if op == 'LSTM' else 2, hidden_size=hidden, direction=direction, **kw)
+            b.op(op, data, *w, bias, out=2, hidden_size=hidden, direction=direction, clip=.7)
+    w = [b.const(x(1, hidden, k, seed='a' + str(k))) for k in (i, hidden)]
+    for name in ('Relu', 'Sigmoid', 'Affine', 'LeakyRelu', 'ThresholdedRelu', 'ScaledTanh', 'HardSigmoid', 'Elu', 'Softsign', 'Softplus'):
+        kw = {'activation_alpha': [.3]} if name in ('Affine', 'LeakyRelu', 'ThresholdedRelu', 'ScaledTanh', 'HardSigmoid', 'Elu') else {}
+        kw.update({'activation_beta': [.4]} if name in ('Affine', 'ScaledTanh', 'HardSigmoid') else {})
+        b.op('RNN', data, *w, out=2, hidden_size=hidden, activations=[name], **kw)
+    w = [b.const(x(1, 4 * hidden, k, seed='l' + str(k))) for k in (i, hidden)]
+    b.op('LSTM', data, *w, out=2, hidden_size=hidden, activations=['HardSigmoid', 'Relu', 'Softsign'], activation_alpha=[.25], activation_beta=[.45])
+
+
+@family(18)
+def scattering(b):
+    a = b.input(x(4, 5))
+    idx = b.input(np.array([[0, 1], [3, 2]]))
+    u = b.input(x(2, 2, seed='u'))
+    for r in ('none', 'add', 'mul', 'min', 'max'):
+        b.op('ScatterElements', a, idx, u, axis=1, reduction=r)
+        b.op('ScatterND', a, b.const(np.array([[0, 1], [0, 1], [3, 4]])) if r != 'none' else b.const(np.array([[0, 1], [2, 1], [3, 4]])),
+             b.const(x(3, seed='w')), reduction=r)
+    b.op('GatherND', b.input(x(2, 3, 4, seed='g')), b.const(np.array([[[1], [0]], [[2], [2]]])), batch_dims=1)
+    b.op('Unique', b.input(np.array([3, 1, 1, 2, 3], f32)), out=4, sorted=0)
+    b.op('TopK', a, b.const(np.array([3])), out=2, largest=0, axis=0)
+    b.op('Trilu', b.input(x(2, 3, 4, seed='tri')), b.const(np.array(1)), upper=0)
+    b.op('Compress', a, b.input(np.array([True, False, True])), axis=1)
+    b.op('NonZero', b.input(np.array([[1, 0], [0, 2]], f32)))
+
+
+@family(17)
+def einsum(b):
+    a, c, d = b.input(x(2, 3, 4)), b.input(x(2, 4, 5, seed='c')), b.input(x(5, 6, seed='d'))
+    for eq, ins in (('bij,bjk->bik', (a, c)), ('bij,bjk', (a, c)), ('...ij,...jk->...ik', (a, c)), ('bij,bjk,kl->bl', (a, c, d)),
+                    ('bij->jb', (a,)), ('bij->', (a,)), ('...ij->...ji', (a,)), ('ij,kl->ikl', (d, d)), (' b i j , b j k -> k b', (a, c))):
+        b.op('Einsum', *ins, equation=eq)
+
+
+@family(21)
+def functions(b):
+    a = b.input(x(2, 6, 4, 4))
+    b.op('GroupNormalization', a, b.const(x(6, seed='g')), b.const(x(6, seed='h')), num_groups=3)
+    b.op('Mish', a)
+    b.op('Gelu', a)
+    b.op('Gelu', a, approximate='tanh')
+    b.op('MeanVarianceNormalization', a)
+    b.op('LayerNormalization', a, b.const(x(4, seed='g')), b.const(x(4, seed='h')), axis=-1)
+    b.op('LpPool', a, kernel_shape=[2, 2], p=3)
+    b.op('AveragePool', a, kernel_shape=[2, 2], dilations=[2, 1])
+    b.op('GlobalLpPool', a, p=2)
+    b.op('MaxPool', a, out=2, kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 0], ceil_mode=1)
+    b.op('MaxPool', a, out=2, kernel_shape=[2, 2], storage_order=1)
+    b.op('ReduceMax', b.input(np.array([[True, False], [False, False]])), b.const(np.array([1])))
+    b.op('DepthToSpace', b.input(x(1, 8, 2, 2, seed='d')), blocksize=2)
+
+
+@family(17)
+def detecting(b):
+    a = b.input(x(2, 3, 8, 9))
+    rois = b.const(np.array([[1, 1, 6, 5], [0, 2, 3.5, 7], [2, 0, 8, 8]], f32))
+    at = b.const(np.array([0, 1, 1]))
+    for mode in ('avg', 'max'):
+        for how in ('half_pixel', 'output_half_pixel'):
+            b.op('RoiAlign', a, rois, at, mode=mode, coordinate_transformation_mode=how, output_height=3, output_width=2,
+                 sampling_ratio=2, spatial_scale=.9)
+    b.op('RoiAlign', a, rois, at, output_height=2, output_width=2)
+    b.op('MaxRoiPool', a, b.const(np.array([[0, 1, 1, 6, 5], [1, 0, 2, 3, 7]], f32)), pooled_shape=[2, 3], spatial_scale=.9)
+    boxes = np.abs(x(2, 12, 4, seed='boxes'))
+    boxes[..., 2:] += boxes[..., :2]
+    b.op('NonMaxSuppression', b.input(boxes), b.input(np.abs(x(2, 3, 12, seed='scores'))), b.const(np.array(4)),
+         b.const(np.array(.3, f32)), b.const(np.array(.2, f32)))
+
+
+@family(17)
+def spectra(b):
+    s = b.input(x(2, 48, 1))
+    b.op('DFT', s, axis=1)
+    b.op('DFT', s, axis=1, onesided=1)
+    b.op('DFT', b.input(x(1, 12, 2, seed='z')), axis=1, inverse=1)
+    w = b.op('HannWindow', b.const(np.array(16)), keep=False)
+    b.op('STFT', b.input(x(2, 48, seed='s')), b.const(np.array(8)), w)
+    for op in ('HannWindow', 'HammingWindow', 'BlackmanWindow'):
+        b.op(op, b.const(np.array(10)), periodic=0)
+    b.op('MelWeightMatrix', b.const(np.array(8)), b.const(np.array(64)), b.const(np.array(8000)), b.const(f32(20)), b.const(f32(3000)))
+
+
+@family(17)
+def microsoft(b):
+    ms = {'domain': 'com.microsoft'}
+    a, bias = b.input(x(2, 3, 8)), b.const(x(8, seed='b'))
+    b.op('Gelu', a, **ms)
+    b.op('BiasGelu', a, bias, **ms)
+    b.op('FastGelu', a, bias, **ms)
+    b.op('FastGelu', a, **ms)
+    b.op('QuickGelu', a, alpha=1.5, **ms)
+    b.op('SkipLayerNormalization', a, b.input(x(2, 3, 8, seed='s')), b.const(x(8, seed='g')), b.const(x(8, seed='h')), bias, epsilon=1e-5, **ms)
+    b.op('FusedMatMul', a, b.input(x(2, 5, 8, seed='m')), transB=1, alpha=.125, **ms)
+    im, w, wb = b.input(x(1, 3, 6, 6, seed='i')), b.const(x(4, 3, 3, 3, seed='w')), b.const(x(4, seed='c'))
+    b.op('FusedConv', im, w, wb, activation='Relu', pads=[1, 1, 1, 1], **ms)
+    b.op('FusedConv', im, w, wb, b.input(x(1, 4, 6, 6, seed='z')), activation='Relu', pads=[1, 1, 1, 1], **ms)
+    b.op('FusedConv', im, w, wb, activation='LeakyRelu', activation_params=[.2], **ms)
+
+
+def q8(dims, seed, t=np.uint8):
+    i = np.iinfo(t)
+    return rng(seed).integers(i.min, i.max + 1, dims).astype(t)
+
+
+@family(17)
+def quantized(b):
+    ms = {'domain': 'com.microsoft'}
+    s = lambda v: b.const(f32(v))
+    z = lambda v, t=np.uint8: b.const(np.array(v, t))
+    p, q = b.input(q8((1, 4, 6, 6), 'p')), b.input(q8((1, 4, 6, 6), 'q'))
+    ps, qs, ys = (s(.02), z(120)), (s(.03), z(131)), (s(.05), z(127))
+    b.op('QLinearAdd', p, *ps, q, *qs, *ys, **ms)
+    b.op('QLinearMul', p, *ps, q, *qs, *ys, **ms)
+    b.op('QLinearSigmoid', p, *ps, s(1 / 256), z(0), **ms)
+    b.op('QLinearLeakyRelu', p, *ps, *ys, alpha=.1, **ms)
+    b.op('QLinearGlobalAveragePool', p, *ps, *ys, **ms)
+    b.op('QLinearConcat', *ys, p, *ps, q, *qs, axis=1, **ms)
+    w, ws = b.const(q8((5, 4, 3, 3), 'w', np.int8)), b.const(np.linspace(.001, .004, 5).astype(f32))
+    b.op('QLinearConv', p, *ps, w, ws, b.const(np.zeros(5, np.int8)), s(.1), z(128), b.const(rng('b').integers(-3000, 3000, 5).astype(np.int32)), pads=[1] * 4)
+    m, n = b.input(q8((2, 3, 7), 'm')), b.const(q8((7, 4), 'n', np.int8))
+    b.op('QLinearMatMul', m, *ps, n, s(.004), z(0, np.int8), s(.1), z(128))
+    b.op('MatMulInteger', m, n, z(120), z(3, np.int8))
+    b.op('ConvInteger', p, b.const(q8((5, 4, 3, 3), 'v')), z(120), pads=[1] * 4)
+    f = b.input(x(4, 6))
+    b.op('DynamicQuantizeLinear', f, out=3)
+    for t in (np.uint8, np.int8):
+        y = b.op('QuantizeLinear', f, s(.02), z(3, t))
+        b.op('DequantizeLinear', y, s(.02), z(3, t))
+        y = b.op('QuantizeLinear', f, b.const(np.linspace(.01, .06, 6).astype(f32)), b.const(np.arange(6).astype(t)), axis=1)
+        b.op('DequantizeLinear', y, b.const(np.linspace(.01, .06, 6).astype(f32)), b.const(np.arange(6).astype(t)), axis=1)
+
+
+@family(21)
+def blocks(b):
+    f = b.input(x(4, 6))
+    sc = b.const(np.abs(x(4, 2, seed='s')) + f32(.01))
+    for t in (np.int16, np.uint16, np.int8):
+        zp = b.const(np.array([[1, 2]] * 4, t))
+        y = b.op('QuantizeLinear', f, sc, zp, axis=1, block_size=3)
+        b.op('DequantizeLinear', y, sc, zp, axis=1, block_size=3)
+
+
+def main(args):
+    if args[:1] == ['--list']:
+        print('\n'.join(FAMILIES))
+        return
+    for name in args or FAMILIES:
+        f, opset = FAMILIES[name]
+        b = Builder(opset)
+        f(b)
+        b.save(name)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])
