@@ -59,7 +59,7 @@ $(LSRC:%.c=$(B)/%.o): $(PSRC:.c=.h)
 # Programs that tests/*.bats run: what no tool can show.
 $(B)/test/%: tests/unit/%.c $(B)/libdopt.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
+	$(CC) $(CFLAGS_ALL) -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
 
 unit: $(UNIT)
 
@@ -105,7 +105,7 @@ check: deps-check
 	@tests/run
 
 bench: deps-bench
-	@$(MAKE) -s all build/ort/.done
+	@$(MAKE) -s all unit build/ort/.done
 	@tests/bench
 
 # One libFuzzer target a reader, TIME seconds each (clang; seeds from the tests' own files).

@@ -111,14 +111,14 @@ static void add_blocks(struct part *p, struct scan *s, double *sum, struct split
     for (; x < end; x += block) {
         size_t n = (size_t)(end - x) < block ? (size_t)(end - x) : block;
 
-        if (p->live != NULL)
-            add_values(p, s, x, n);
         if (d.n > 0 && d.inner == 1)
             scan_rows(sum, c->min, c->max, x, n / d.n, d.n);
         else
             for (size_t k = 0; k * d.inner < n && d.n > 0; k++)
                 scan_run(&sum[k % d.n], &c->min[k % d.n], &c->max[k % d.n], x + k * d.inner,
                          d.inner);
+        if (p->live != NULL)
+            add_values(p, s, x, n);
     }
 }
 
