@@ -246,8 +246,8 @@ int upgrade_dft(struct import *c, struct graph *g, struct node *n)
 int upgrade_scan(struct import *c, struct graph *g, struct node *n)
 {
     (void)g;
-    if (c->opset < 9) { /* sequence_lens, then everything with a batch dim in front */
-        if (n->nin > 0 && n->in[0] != NULL)
+    if (c->opset < 9 && n->nin > 0) { /* sequence_lens, then everything with a batch dim in front */
+        if (n->in[0] != NULL)
             issues_add(&c->issues, "node %s: Scan: sequence_lens", n->name);
         n->in++;
         n->nin--;

@@ -221,6 +221,9 @@ int op_loop(struct call *c)
                 call_unknown(c, i, i < l.nstate ? c->in[2 + i]->dtype : DT_NONE);
         return 0;
     }
+    for (int i = 0; i < 2; i++)
+        if (call_has(c, i) && shape_count(&c->in[i]->shape) != 1)
+            return call_fail(c, "input %d has not one element", i);
     if (call_has(c, 0))
         most = tensor_get_int(c->in[0], 0);
     l.state = NEW_ARRAY(struct tensor, (size_t)(2 + l.nstate));

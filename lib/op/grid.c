@@ -149,6 +149,9 @@ int op_affinegrid(struct call *c)
     if (!call_ints(c, 1, size, RANK_MAX, &count))
         return c->failed ? -1 : call_unknown(c, 0, DT_F32);
     n = count - 2;
+    for (int i = 0; i < count; i++)
+        if (size[i] < 0 || size[i] > INT32_MAX)
+            return call_fail(c, "a size of %lld", (long long)size[i]);
     if (n < 2 || n > 3 || theta->rank != 3 || theta->dim[0] != size[0] || theta->dim[1] != n ||
         theta->dim[2] != n + 1 || c->in[0]->dtype != DT_F32)
         return call_fail(c, "theta and size do not fit");

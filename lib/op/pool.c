@@ -3,6 +3,7 @@
  * AveragePool-11/19 (dilations), LpPool-18, MaxUnpool-11.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "op/strides.h"
@@ -301,6 +302,10 @@ int op_maxunpool(struct call *c)
         stride[i] = 1;
     attr_ints(c->node, "strides", stride, n);
     attr_ints(c->node, "pads", pads, 2 * n);
+    for (int i = 0; i < n; i++)
+        if (kernel[i] < 1 || kernel[i] > 1 << 20 || stride[i] < 1 || stride[i] > 1 << 20 ||
+            llabs(pads[i]) > 1 << 20 || llabs(pads[n + i]) > 1 << 20)
+            return call_fail(c, "kernel, stride or pads absurdly large or below 1");
     for (int i = 0; i < n; i++)
         from.dim[2 + i] = (x->shape.dim[2 + i] - 1) * stride[i] + kernel[i] - pads[i] - pads[n + i];
     y = from;

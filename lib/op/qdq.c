@@ -21,6 +21,8 @@ static int scale_axis(struct call *c, struct axis *a)
 
     if (call_has(c, 2) && shape_count(&c->in[2]->shape) != n && shape_count(&c->in[2]->shape) != 1)
         return call_fail(c, "scales and zero points differ in number");
+    if (block < 0)
+        return call_fail(c, "block_size %lld", (long long)block);
     *a = (struct axis){ 1, 1, 1, n == 1 && block == 0 };
     if (a->whole)
         return 0;

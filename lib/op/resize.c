@@ -116,7 +116,7 @@ static void taps_of(const struct taps *t, const struct how *h, int64_t i, const 
     int64_t *at = t->at + i * t->n, base = (int64_t)floor(x) + first_tap(h, a);
     float *weight = t->weight + i * t->n;
 
-    if (h->coordinates == CROP && (x < 0 || x > (double)(a->in - 1))) {
+    if (h->coordinates == CROP && !(x >= 0 && x <= (double)(a->in - 1))) {
         for (int k = 0; k < t->n; k++) {
             at[k] = -1;
             weight[k] = k == 0;
@@ -196,6 +196,8 @@ static int by_sizes(struct call *c, struct axis *a, const int64_t *axes, int nax
     for (int i = 0; i < n; i++) {
         struct axis *d = &a[axes[i]];
 
+        if (sizes[i] < 0 || sizes[i] > (int64_t)1 << 40)
+            return call_fail(c, "size %lld", (long long)sizes[i]);
         d->out = sizes[i];
         d->scale = (double)sizes[i] / (double)d->in;
         one = i == 0 || (larger ? d->scale > one : d->scale < one) ? d->scale : one;
