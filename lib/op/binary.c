@@ -107,14 +107,13 @@ static uint64_t power(uint64_t a, int64_t b)
     BITS(suffix, type)
 #define UNSIGNED(K, suffix, type)                                                                  \
     ARITHMETIC(K, suffix, type, b == 0 ? 0 : a / b, b == 0 ? 0 : a % b, b == 0 ? 0 : a % b,        \
-               power(a, (int64_t)(b & INT64_MAX)))                                   \
+               power(a, (int64_t)(b & INT64_MAX)))                                                 \
     BITS(suffix, type)
 #define BITS(suffix, type)                                                                         \
     KERNEL_PLAIN(bitand_##suffix, type, type, a &b)                                                \
     KERNEL_PLAIN(bitor_##suffix, type, type, a | b)                                                \
     KERNEL_PLAIN(bitxor_##suffix, type, type, a ^ b)                                               \
-    KERNEL_PLAIN(left_##suffix, type, type,                                                        \
-                 (uint64_t)b < 8 * sizeof(type) ? (uint64_t)a << b : 0)                            \
+    KERNEL_PLAIN(left_##suffix, type, type, (uint64_t)b < 8 * sizeof(type) ? (uint64_t)a << b : 0) \
     KERNEL_PLAIN(right_##suffix, type, type, (uint64_t)b < 8 * sizeof(type) ? a >> b : 0)
 
 ARITHMETIC(KERNEL, f32, float, a / b, floor_f32(a, b), fmodf(a, b),
@@ -145,8 +144,8 @@ KERNEL(xor_u8, uint8_t, uint8_t, !a != !b)
     [OP_MIN] = min_##suffix, [OP_MAX] = max_##suffix, [OP_SUM] = add_##suffix,                     \
     [OP_MEAN] = add_##suffix, [OP_EQUAL] = equal_##suffix, [OP_LESS] = less_##suffix,              \
     [OP_LESSOREQUAL] = lessequal_##suffix, [OP_GREATER] = greater_##suffix,                        \
-    [OP_GREATEROREQUAL] = greaterequal_##suffix,                       \
-    [OP_IDENTITY] = first_##suffix, [TRUNCATED] = rem_##suffix
+    [OP_GREATEROREQUAL] = greaterequal_##suffix, [OP_IDENTITY] = first_##suffix,                   \
+    [TRUNCATED] = rem_##suffix
 #define INTEGER(suffix)                                                                            \
     COMMON(suffix), [OP_BITWISEAND] = bitand_##suffix, [OP_BITWISEOR] = bitor_##suffix,            \
                     [OP_BITWISEXOR] = bitxor_##suffix, [OP_BITSHIFT] = left_##suffix,              \
@@ -159,11 +158,17 @@ static kernel *const kernels[][NKERNELS] = {
     [DT_F32] = { COMMON(f32), [OP_PRELU] = prelu_f32 },
     [DT_F64] = { COMMON(f64), [OP_PRELU] = prelu_f64 },
     [DT_I64] = { INTEGER(i64), [OP_PRELU] = prelu_i64 },
-    [DT_I32] = { INTEGER(i32), [OP_PRELU] = prelu_i32 }, [DT_I16] = { INTEGER(i16) }, [DT_I8] = { INTEGER(i8) },
+    [DT_I32] = { INTEGER(i32), [OP_PRELU] = prelu_i32 },
+    [DT_I16] = { INTEGER(i16) },
+    [DT_I8] = { INTEGER(i8) },
     [DT_U64] = { INTEGER(u64), [OP_PRELU] = first_u64 },
-    [DT_U32] = { INTEGER(u32), [OP_PRELU] = first_u32 }, [DT_U16] = { INTEGER(u16) },
+    [DT_U32] = { INTEGER(u32), [OP_PRELU] = first_u32 },
+    [DT_U16] = { INTEGER(u16) },
     [DT_U8] = { INTEGER(u8) },
-    [DT_BOOL] = { [OP_AND] = and_u8, [OP_OR] = or_u8, [OP_XOR] = xor_u8, [OP_EQUAL] = equal_u8,
+    [DT_BOOL] = { [OP_AND] = and_u8,
+                  [OP_OR] = or_u8,
+                  [OP_XOR] = xor_u8,
+                  [OP_EQUAL] = equal_u8,
                   [OP_IDENTITY] = first_u8 },
 };
 
@@ -267,10 +272,10 @@ int op_binary(struct call *c)
     if (f == NULL || (mixed && id != OP_POW))
         return call_unsupported(c, "%s and %s", dtype_name(a->dtype), dtype_name(b->dtype));
     cl = walk_order(c, y.rank);
-    over = compares(id)                                                   ? -1
-           : shape_equal(&a->shape, &y) && a->cl == cl && !mixed          ? 0
-           : shape_equal(&b->shape, &y) && b->cl == cl && !mixed          ? 1
-                                                                          : -1;
+    over = compares(id)                                          ? -1
+           : shape_equal(&a->shape, &y) && a->cl == cl && !mixed ? 0
+           : shape_equal(&b->shape, &y) && b->cl == cl && !mixed ? 1
+                                                                 : -1;
     if (call_out_over(c, 0, compares(id) ? DT_BOOL : a->dtype, &y, cl, over) == NULL)
         return call_end(c);
     if (mixed)

@@ -196,8 +196,8 @@ static int loop_outputs(struct call *c, struct loop *l)
         if (state_output(c, i, &l->state[2 + i]) < 0)
             return -1;
     for (int i = 0; i < l->nscan; i++)
-        if (scan_output(c, l->nstate + i, &l->scans[i], l->body->out[1 + l->nstate + i], 0,
-                        false) < 0)
+        if (scan_output(c, l->nstate + i, &l->scans[i], l->body->out[1 + l->nstate + i], 0, false) <
+            0)
             return -1;
     return call_end(c);
 }
@@ -251,11 +251,11 @@ struct sweep {
     int nstate, nslice, nrow;
     bool batched;
     int64_t batch, steps;
-    int64_t axis[64];     /* of each scan input; then of each scan output */
-    bool back[64];        /* its direction */
-    struct tensor *in;    /* the body's inputs: states and slices */
-    struct tensor *out;   /* and what it gives */
-    struct scan *states;  /* final states, one row a batch entry */
+    int64_t axis[64];    /* of each scan input; then of each scan output */
+    bool back[64];       /* its direction */
+    struct tensor *in;   /* the body's inputs: states and slices */
+    struct tensor *out;  /* and what it gives */
+    struct scan *states; /* final states, one row a batch entry */
     struct scan *rows;
     struct tensor *whole; /* the scan inputs, their axis first */
 };
@@ -327,7 +327,8 @@ static int sweep_infer(struct call *c, struct sweep *s)
     struct tensor *out[32];
 
     for (int i = 0; i < c->nin; i++) {
-        s->in[i] = (struct tensor){ .dtype = c->in[i]->dtype, .shape = inner_shape(s, c->in[i], i) };
+        s->in[i] =
+            (struct tensor){ .dtype = c->in[i]->dtype, .shape = inner_shape(s, c->in[i], i) };
         in[i] = &s->in[i];
     }
     for (int i = 0; i < s->body->nout; i++) {

@@ -93,9 +93,9 @@ int op_nonmaxsuppression(struct call *c)
     order = mem_zero((size_t)n + 1, sizeof *order);
     for (int64_t batch = 0; batch < s->dim[0]; batch++)
         for (int64_t k = 0; k < s->dim[1]; k++) {
-            int64_t kept = suppress(&o, (const float *)c->in[0]->data + batch * n * 4,
-                                    (const float *)c->in[1]->data + (batch * s->dim[1] + k) * n, n,
-                                    order);
+            int64_t kept =
+                suppress(&o, (const float *)c->in[0]->data + batch * n * 4,
+                         (const float *)c->in[1]->data + (batch * s->dim[1] + k) * n, n, order);
 
             for (int64_t i = 0; i < kept; i++, found++)
                 buf_put(&rows, (int64_t[]){ batch, k, order[i] }, 3 * sizeof *order);
@@ -196,10 +196,9 @@ int op_roialign(struct call *c)
         for (int64_t ch = 0; ch < x->dim[1]; ch++)
             for (int64_t i = 0; i < r.oh; i++)
                 for (int64_t j = 0; j < r.ow; j++)
-                    *y++ = align_cell(&r,
-                                      (const float *)c->in[0]->data +
-                                          (n * x->dim[1] + ch) * r.h * r.w,
-                                      (const float *)c->in[1]->data + 4 * k, i, j);
+                    *y++ = align_cell(
+                        &r, (const float *)c->in[0]->data + (n * x->dim[1] + ch) * r.h * r.w,
+                        (const float *)c->in[1]->data + 4 * k, i, j);
     }
     return call_end(c);
 }
@@ -237,8 +236,8 @@ int op_maxroipool(struct call *c)
         for (int64_t ch = 0; ch < x->dim[1]; ch++)
             for (int64_t i = 0; i < pooled[0]; i++)
                 for (int64_t j = 0; j < pooled[1]; j++) {
-                    const float *from = (const float *)c->in[0]->data +
-                                        ((int64_t)roi[0] * x->dim[1] + ch) * h * w;
+                    const float *from =
+                        (const float *)c->in[0]->data + ((int64_t)roi[0] * x->dim[1] + ch) * h * w;
                     int64_t a0 = within(floorf((float)i * bh) + y0, h),
                             a1 = within(ceilf((float)(i + 1) * bh) + y0, h),
                             b0 = within(floorf((float)j * bw) + x0, w),

@@ -72,8 +72,7 @@ static float sample(const struct sampler *s, const float *x, const struct taps *
         int64_t next = at * dim[d] + t[d].at[k];
 
         if (t[d].at[k] >= 0)
-            sum += t[d].weight[k] *
-                   (d == n - 1 ? x[next] : sample(s, x, t, dim, d + 1, n, next));
+            sum += t[d].weight[k] * (d == n - 1 ? x[next] : sample(s, x, t, dim, d + 1, n, next));
     }
     return sum;
 }
@@ -127,9 +126,8 @@ int op_gridsample(struct call *c)
             for (int64_t k = 0; k < x->dim[1]; k++) {
                 int64_t plane = b * x->dim[1] + k;
 
-                y[plane * points + p] =
-                    sample(&how, (const float *)c->in[0]->data + plane * cells, t, x->dim + 2, 0,
-                           n, 0);
+                y[plane * points + p] = sample(&how, (const float *)c->in[0]->data + plane * cells,
+                                               t, x->dim + 2, 0, n, 0);
             }
         }
     return 0;

@@ -190,10 +190,9 @@ static void max_plain(const struct pool3 *p, struct call *c, int64_t *indices)
         for (int64_t t = 0; t < taps; t++) {
             int64_t k = tap_cell(p, out, t), at = (n * cells + k) * p->c + ch;
 
-            if (k >= 0 && (best < 0 || (whole ? tensor_get_int(x, (size_t)at) >
-                                                    tensor_get_int(x, (size_t)best)
-                                              : tensor_get(x, (size_t)at) >
-                                                    tensor_get(x, (size_t)best)))) {
+            if (k >= 0 && (best < 0 ||
+                           (whole ? tensor_get_int(x, (size_t)at) > tensor_get_int(x, (size_t)best)
+                                  : tensor_get(x, (size_t)at) > tensor_get(x, (size_t)best)))) {
                 best = at;
                 cell = k;
             }
@@ -221,8 +220,8 @@ static void lp_plain(const struct pool3 *p, const struct tensor *x, float *y, do
             int64_t k = tap_cell(p, out, t);
 
             if (k >= 0)
-                sum += pow(fabs((double)((const float *)x->data)[(n * cells + k) * p->c + ch]),
-                           power);
+                sum +=
+                    pow(fabs((double)((const float *)x->data)[(n * cells + k) * p->c + ch]), power);
         }
         y[i] = (float)pow(sum, 1 / power);
     }

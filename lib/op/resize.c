@@ -267,11 +267,10 @@ static int word(struct call *c, const char *name, const char *const *list, int n
 
 static int read_how(struct call *c, struct how *h)
 {
-    static const char *const coordinates[] = {
-        "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
-        "align_corners", "asymmetric", "tf_half_pixel_for_nn",
-        "tf_crop_and_resize"
-    };
+    static const char *const coordinates[] = { "half_pixel",         "half_pixel_symmetric",
+                                               "pytorch_half_pixel", "align_corners",
+                                               "asymmetric",         "tf_half_pixel_for_nn",
+                                               "tf_crop_and_resize" };
     static const char *const modes[] = { "nearest", "linear", "cubic" };
     int coordinate_mode = word(c, "coordinate_transformation_mode", coordinates, 7, 0),
         mode = word(c, "mode", modes, 3, 0);

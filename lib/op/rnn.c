@@ -11,8 +11,19 @@
 
 #include "op/op.h"
 
-enum kind { SIGMOID, TANH, RELU, AFFINE, LEAKYRELU, THRESHOLDEDRELU, SCALEDTANH, HARDSIGMOID, ELU,
-            SOFTSIGN, SOFTPLUS };
+enum kind {
+    SIGMOID,
+    TANH,
+    RELU,
+    AFFINE,
+    LEAKYRELU,
+    THRESHOLDEDRELU,
+    SCALEDTANH,
+    HARDSIGMOID,
+    ELU,
+    SOFTSIGN,
+    SOFTPLUS
+};
 
 struct activation {
     enum kind kind;
@@ -89,7 +100,8 @@ static int read_activations(struct call *c, struct rnn *r, const enum kind *abse
     int na = 0, nb = 0;
 
     for (int i = 0; i < each * (int)r->d; i++) {
-        size_t n = strcspn(s, " "), k = absent[i % each], count = sizeof activations / sizeof *activations;
+        size_t n = strcspn(s, " "), k = absent[i % each],
+               count = sizeof activations / sizeof *activations;
 
         for (k = n > 0 ? 0 : k; n > 0 && k < count; k++)
             if (strncasecmp(s, activations[k].name, n) == 0 && activations[k].name[n] == '\0')

@@ -156,8 +156,10 @@ int op_stft(struct call *c)
 int op_window(struct call *c)
 {
     bool hann = node_is(c->node, OP_HANNWINDOW), hamming = node_is(c->node, OP_HAMMINGWINDOW);
-    double a = hann ? 0.5 : hamming ? 25.0 / 46 : 0.42, b = hann || !hamming ? 0.5 : 21.0 / 46,
-           d = hann || hamming ? 0 : 0.08;
+    double a = hann      ? 0.5
+               : hamming ? 25.0 / 46
+                         : 0.42,
+           b = hann || !hamming ? 0.5 : 21.0 / 46, d = hann || hamming ? 0 : 0.08;
     enum dtype t = (enum dtype)attr_int(c->node, "output_datatype", DT_F32);
     int64_t size = -1, n;
     struct shape s = { .rank = 1 };

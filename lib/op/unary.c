@@ -199,10 +199,10 @@ static int unary_int(struct call *c, struct tensor *y, const struct tensor *x, s
 
         switch (c->node->op->id) {
         case OP_ABS:
-            v = v < 0 && !big ? (int64_t)-(uint64_t)v : v;
+            v = v < 0 && !big ? (int64_t) - (uint64_t)v : v;
             break;
         case OP_NEG:
-            v = (int64_t)-(uint64_t)v;
+            v = (int64_t) - (uint64_t)v;
             break;
         case OP_SIGN:
             v = big ? v != 0 : (v > 0) - (v < 0);
