@@ -22,6 +22,17 @@ bool sequence_is(const struct import *c, const struct value *v)
     return v != NULL && find(c, v) != NULL;
 }
 
+bool sequence_reader(const char *op_type)
+{
+    static const char *const readers[] = { "SequenceInsert", "SequenceErase", "SequenceAt",
+                                           "SequenceLength", "ConcatFromSequence" };
+
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (strcmp(op_type, readers[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Output 0 of n stands for these tensors; n itself is done. */
 static int define(struct import *c, const struct node *n, struct value *const *items, int count)
 {

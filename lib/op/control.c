@@ -179,7 +179,7 @@ static int scan_output(struct call *c, int i, const struct scan *s, const struct
     outer = 1;
     for (int d = 0; d < axis; d++)
         outer *= y.dim[d];
-    inner = each / (size_t)outer;
+    inner = outer > 0 ? each / (size_t)outer : 0;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t r = 0; r < s->rows; r++) {
             int64_t from = reversed ? s->rows - 1 - r : r;

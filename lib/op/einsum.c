@@ -114,14 +114,12 @@ static int parse(struct call *c, struct einsum *e)
     *e = (struct einsum){ .nin = c->nin };
     if (c->nin > OPERANDS)
         return call_unsupported(c, "%d operands", c->nin);
-    for (int k = 0; k < c->nin && p != NULL; k++, p = strchr(p, ',')) {
-        int dots;
+    for (int k = 0; k < c->nin; k++) {
+        int dots = term_dots(p, c->in[k]->shape.rank);
 
-        p += k > 0;
-        dots = term_dots(p, c->in[k]->shape.rank);
         e->dots = dots > e->dots ? dots : e->dots;
-        if (k == c->nin - 1)
-            break;
+        p += strcspn(p, ",");
+        p += *p == ',';
     }
     p = strstr(equation, "->");
     if (p != NULL) {

@@ -293,6 +293,16 @@ static int memory_dim(const struct tensor *x, int i)
     return i == x->shape.rank - 1 ? 1 : i + 1;
 }
 
+/* Elements over the dims [from, to) in memory order, before or after they are resized. */
+static int64_t extent(const struct tensor *x, const struct axis *a, int from, int to, bool resized)
+{
+    int64_t n = 1;
+
+    for (int i = from; i < to; i++)
+        n *= resized ? a[memory_dim(x, i)].out : a[memory_dim(x, i)].in;
+    return n;
+}
+
 /* Bytes of the taps and of the two buffers between dims. */
 struct plan {
     size_t taps, most;
@@ -301,13 +311,13 @@ struct plan {
 static struct plan plan_of(const struct tensor *x, const struct how *h, const struct axis *a)
 {
     struct plan p = { 0, 1 };
-    int64_t elements = shape_count(&x->shape);
+    int rank = x->shape.rank;
 
     for (int i = 0; i < x->shape.rank; i++) { /* an intermediate may be larger than both ends */
         const struct axis *d = &a[memory_dim(x, i)];
         size_t n = (size_t)d->out * (size_t)tap_count(h, d);
+        int64_t elements = extent(x, a, 0, i + 1, true) * extent(x, a, i + 1, rank, false);
 
-        elements = elements / d->in * d->out;
         p.taps = n > p.taps ? n : p.taps;
         p.most = (size_t)elements > p.most ? (size_t)elements : p.most;
     }
@@ -323,7 +333,7 @@ static void run(struct call *c, const struct tensor *x, const struct how *h, con
     struct taps t = { .at = (int64_t *)(void *)scratch };
     float *buffers;
     const float *from = x->data;
-    int64_t outer = 1, inner = shape_count(&x->shape), left = 0, turn = 0;
+    int64_t outer = 1, left = 0, turn = 0;
 
     t.weight = (float *)(void *)(t.at + p.taps);
     buffers = t.weight + p.taps;
@@ -335,13 +345,13 @@ static void run(struct call *c, const struct tensor *x, const struct how *h, con
         const struct axis *d = &a[memory_dim(x, i)];
         float *to;
 
-        inner /= d->in;
         if (d->resized) {
             to = --left == 0 ? out : buffers + (size_t)(turn++ % 2) * p.most;
             t.n = tap_count(h, d);
             for (int64_t k = 0; k < d->out; k++)
                 taps_of(&t, h, k, d);
-            resize_f32(to, from, outer, d, inner, &t, h->outside);
+            resize_f32(to, from, outer, d, extent(x, a, i + 1, x->shape.rank, false), &t,
+                       h->outside);
             from = to;
         }
         outer *= d->out;
@@ -367,7 +377,7 @@ static int resize_as_f32(struct call *c, const struct how *h, const struct axis 
 int op_resize(struct call *c)
 {
     const struct tensor *x = c->in[0];
-    struct axis a[RANK_MAX];
+    struct axis a[RANK_MAX] = { 0 };
     struct shape y = x->shape;
     struct how h;
     int known;
