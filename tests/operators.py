@@ -192,6 +192,8 @@ def scattering(b):
 def einsum(b):
     a, c, d = b.input(x(2, 3, 4)), b.input(x(2, 4, 5, seed='c')), b.input(x(5, 6, seed='d'))
     for eq, ins in (('bij,bjk->bik', (a, c)), ('bij,bjk', (a, c)), ('...ij,...jk->...ik', (a, c)), ('bij,bjk,kl->bl', (a, c, d)),
+                    ('bij,kj->kbi', (a, b.input(x(7, 4, seed='k')))), ('bij,bij->bi', (a, a)), ('bij,i->jb', (a, b.input(x(3, seed='i')))),
+                    ('i,j->ji', (b.input(x(4, seed='v')), b.input(x(5, seed='u')))), ('ii,i->i', (b.input(x(3, 3, seed='sq')), b.input(x(3, seed='w')))),
                     ('bij->jb', (a,)), ('bij->', (a,)), ('...ij->...ji', (a,)), ('ij,kl->ikl', (d, d)), (' b i j , b j k -> k b', (a, c))):
         b.op('Einsum', *ins, equation=eq)
 
