@@ -69,3 +69,54 @@ as_ort() {
 @test "scales of blocks" {
     as_ort blocks
 }
+
+# emitted FAMILY AS: what dopt-emit writes of it runs in ONNX Runtime, near the float model.
+emitted() {
+    dopt-observe -i "$1.npz" -d -o r.dopt m.dopt
+    dopt-quant -d -o p.dopt m.dopt r.dopt
+    dopt-emit --as "$2" --param param -o "q-$2.onnx" m.dopt p.dopt
+    "$ROOT/tests/ort/ort-run.js" -o q.npz "q-$2.onnx" "${3:-$1.npz}"
+    "$PY" "$ROOT/tests/inputs.py" --close want.npz q.npz 0.1
+}
+
+@test "operators that import spelled out are emitted as what they became" {
+    for family in microsoft quantized; do
+        as_ort "$family"
+        emitted "$family" grid
+        emitted "$family" qdq
+    done
+}
+
+@test "float16 in, float16 out, and opset 18 where the model is written anew" {
+    as_ort halfnet 2e-3
+    dopt-show m.dopt | grep -q 'input in0\[1x3x8x8\]'
+    "$PY" -c "
+import numpy as np
+assert all(a.dtype == np.float16 for a in np.load('got.npz').values())
+np.savez('wide.npz', **{k: v.astype('f4') for k, v in np.load('halfnet.npz').items()})
+np.savez('want.npz', **{k: v.astype('f4') for k, v in np.load('got.npz').items()})"
+    emitted halfnet qdq wide.npz
+}
+
+@test "a quantized model is read with a warning, and dopt-show prints its scales" {
+    "$PY" "$ROOT/tests/operators.py" quantized functions
+    run -0 --separate-stderr dopt-import -o q.dopt quantized.onnx
+    [[ $stderr == *'quantized.onnx: is quantized already: 14 tensors have scales'* ]]
+    run -0 dopt-show q.dopt
+    grep -qx 'quantized QLinearAdd_0_0: uint8 scale 0.0500000007 zero_point 127 (QLinearAdd)' <<<"$output"
+    grep -qx 'quantized c8: int8 5 scales 0.00100000005 to 0.00400000019 zero_point 0 (QLinearConv)' <<<"$output"
+    run -0 --separate-stderr dopt-import -o f.dopt functions.onnx
+    [ -z "$stderr" ]
+}
+
+@test "a sequence that only running could follow is unsupported" {
+    "$PY" - <<'END'
+from onnx import TensorProto as T, helper as h
+i = [h.make_tensor_value_info('x', T.FLOAT, [2, 3]), h.make_tensor_value_info('at', T.INT64, [])]
+g = h.make_graph([h.make_node('SequenceConstruct', ['x', 'x'], ['s']), h.make_node('SequenceAt', ['s', 'at'], ['y'], name='which'),
+                  h.make_node('Relu', ['s'], ['z'], name='relu')], 'g', i, [h.make_tensor_value_info(n, T.FLOAT, None) for n in 'yz'])
+open('s.onnx', 'wb').write(h.make_model(g, opset_imports=[h.make_opsetid('', 17)]).SerializeToString())
+END
+    fails 3 "2 unsupported: node which: SequenceAt: a position that is computed; node relu: Relu: reads a sequence" \
+        dopt-import -o out.dopt s.onnx
+}

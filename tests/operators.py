@@ -18,6 +18,7 @@ TYPES = {np.dtype(k): v for k, v in ((f32, T.FLOAT), (f64, T.DOUBLE), (np.float1
 class Builder:
     def __init__(self, opset):
         self.opset, self.nodes, self.inputs, self.inits, self.outputs = opset, [], {}, [], []
+        self.out_type = None  # inferred
 
     def input(self, array):
         name = 'in%d' % len(self.inputs)
@@ -38,8 +39,7 @@ class Builder:
 
     def save(self, path):
         ins = [h.make_tensor_value_info(k, TYPES[v.dtype], v.shape) for k, v in self.inputs.items()]
-        outs = [h.make_empty_tensor_value_info(n) if hasattr(h, 'make_empty_tensor_value_info') else h.ValueInfoProto(name=n)
-                for n in self.outputs]
+        outs = [h.make_tensor_value_info(n, self.out_type, None) if self.out_type else h.ValueInfoProto(name=n) for n in self.outputs]
         g = h.make_graph(self.nodes, 'operators', ins, outs, self.inits)
         m = h.make_model(g, opset_imports=[h.make_opsetid('', self.opset), h.make_opsetid('com.microsoft', 1)])
         m.ir_version = 8
@@ -192,6 +192,8 @@ def scattering(b):
 def einsum(b):
     a, c, d = b.input(x(2, 3, 4)), b.input(x(2, 4, 5, seed='c')), b.input(x(5, 6, seed='d'))
     for eq, ins in (('bij,bjk->bik', (a, c)), ('bij,bjk', (a, c)), ('...ij,...jk->...ik', (a, c)), ('bij,bjk,kl->bl', (a, c, d)),
+                    ('bij,kj->kbi', (a, b.input(x(7, 4, seed='k')))), ('bij,bij->bi', (a, a)), ('bij,i->jb', (a, b.input(x(3, seed='i')))),
+                    ('i,j->ji', (b.input(x(4, seed='v')), b.input(x(5, seed='u')))), ('ii,i->i', (b.input(x(3, 3, seed='sq')), b.input(x(3, seed='w')))),
                     ('bij->jb', (a,)), ('bij->', (a,)), ('...ij->...ji', (a,)), ('ij,kl->ikl', (d, d)), (' b i j , b j k -> k b', (a, c))):
         b.op('Einsum', *ins, equation=eq)
 
@@ -302,6 +304,18 @@ def blocks(b):
         zp = b.const(np.array([[1, 2]] * 4, t))
         y = b.op('QuantizeLinear', f, sc, zp, axis=1, block_size=3)
         b.op('DequantizeLinear', y, sc, zp, axis=1, block_size=3)
+
+
+@family(18)
+def halfnet(b):
+    """float16 weights, and what opset 18 spells in its own way."""
+    b.out_type = T.FLOAT16
+    y = b.op('Conv', b.input(x(1, 3, 8, 8).astype(np.float16)), b.const(x(4, 3, 3, 3, seed='w').astype(np.float16)), keep=False, pads=[1] * 4)
+    y = b.op('Mish', y, keep=False)
+    parts = b.op('Split', y, out=2, keep=False, axis=1, num_outputs=2)
+    y = b.op('Mul', *parts, keep=False)
+    b.op('ReduceMean', y, b.const(np.array([2, 3])), keepdims=0)
+    b.op('ReduceSum', y, b.const(np.array([1])))
 
 
 def main(args):

@@ -52,7 +52,8 @@ struct value {
     int id; /* index into model->values */
     enum dtype dtype;
     struct shape shape;
-    enum dtype narrow; /* float16 or bfloat16 where the source says so of a float32 value, else NONE:
+    enum dtype
+        narrow; /* float16 or bfloat16 where the source says so of a float32 value, else NONE:
                         * what it is outside the tools, and what CastLike casts to */
     struct constant *constant; /* NULL if not constant */
     struct node *producer;     /* NULL for inputs and constants */

@@ -264,7 +264,11 @@ void tensor_put(struct tensor *t, size_t i, double v)
         }
         __attribute__((fallthrough));
     default:
-        tensor_put_int(t, i, v != v ? 0 : v <= -9.2e18 ? INT64_MIN : v >= 9.2e18 ? INT64_MAX : (int64_t)v);
+        tensor_put_int(t, i,
+                       v != v         ? 0
+                       : v <= -9.2e18 ? INT64_MIN
+                       : v >= 9.2e18  ? INT64_MAX
+                                      : (int64_t)v);
     }
 }
 

@@ -131,7 +131,9 @@ static bool stays_float(const struct node *n, const void *ctx)
 static bool has_half(const struct model *m)
 {
     for (int i = 0; i < m->nvalues; i++)
-        if (m->values[i]->constant != NULL && m->values[i]->constant->stored != m->values[i]->dtype)
+        if (m->values[i]->narrow != DT_NONE ||
+            (m->values[i]->constant != NULL &&
+             m->values[i]->constant->stored != m->values[i]->dtype))
             return true;
     return false;
 }
@@ -170,9 +172,8 @@ static int open_edit(struct emitter *x, struct err *e)
     if (x->m->framework == FRAMEWORK_ONNX) {
         if (edit_init(x->d, x->m, x->m->source, x->m->sourcesize, e) < 0)
             return -1;
-        x->from_ir =
-            (x->o->as == EMIT_QDQ && (onnx_opset(x->d->proto) < 13 || has_half(x->m))) ||
-            has_spelled(x);
+        x->from_ir = (x->o->as == EMIT_QDQ && (onnx_opset(x->d->proto) < 13 || has_half(x->m))) ||
+                     has_spelled(x);
         if (x->from_ir)
             edit_release(x->d);
     } else {

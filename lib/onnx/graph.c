@@ -187,7 +187,7 @@ static int import_inputs(struct import *c, struct scope *s, struct node *n,
         n->in[i] = find_value(c, s, p->input[i], reader);
         if (n->in[i] == NULL)
             return -1;
-        if (sequence_is(c, n->in[i]) && strstr(p->op_type, "Sequence") == NULL)
+        if (sequence_is(c, n->in[i]) && (i > 0 || !sequence_reader(p->op_type)))
             issues_add(&c->issues, "node %s: %s: reads a sequence", n->name, p->op_type);
     }
     while (n->nin > 0 && n->in[n->nin - 1] == NULL)

@@ -88,7 +88,8 @@ static void put_scale(const struct report *r, const Onnx__TensorProto *s,
 }
 
 /* A tensor with its scale and zero point; once. */
-static void tell(struct report *r, const Onnx__NodeProto *p, const char *tensor, int scale, int zero)
+static void tell(struct report *r, const Onnx__NodeProto *p, const char *tensor, int scale,
+                 int zero)
 {
     const Onnx__TensorProto *z = constant(r, p, zero);
 

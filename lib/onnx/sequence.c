@@ -22,15 +22,26 @@ bool sequence_is(const struct import *c, const struct value *v)
     return v != NULL && find(c, v) != NULL;
 }
 
+bool sequence_reader(const char *op_type)
+{
+    static const char *const readers[] = { "SequenceInsert", "SequenceErase", "SequenceAt",
+                                           "SequenceLength", "ConcatFromSequence" };
+
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (strcmp(op_type, readers[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Output 0 of n stands for these tensors; n itself is done. */
 static int define(struct import *c, const struct node *n, struct value *const *items, int count)
 {
     if (n->nout < 1 || n->out[0] == NULL)
         return 1;
     GROW(c->sequences, c->nsequences, c->capsequences);
-    c->sequences[c->nsequences++] =
-        (struct sequence){ n->out[0], count,
-                           arena_copy(&c->m->arena, items, (size_t)count * sizeof(struct value *)) };
+    c->sequences[c->nsequences++] = (struct sequence){
+        n->out[0], count, arena_copy(&c->m->arena, items, (size_t)count * sizeof(struct value *))
+    };
     return 1;
 }
 
@@ -211,13 +222,12 @@ int sequence_split(struct import *c, struct graph *g, struct node *n)
     attr_set_int(c->m, split, "axis", axis);
     items = arena_alloc(&c->m->arena, (size_t)count * sizeof(struct value *));
     for (int i = 0; i < count; i++)
-        items[i] = split->out[i] =
-            import_value(c, arena_printf(&c->m->arena, "%s/part", n->name), n->in[0]->dtype,
-                         shape_unknown());
+        items[i] = split->out[i] = import_value(c, arena_printf(&c->m->arena, "%s/part", n->name),
+                                                n->in[0]->dtype, shape_unknown());
     graph_add(c->m, g, split);
     axes = import_ints(c, n, "axes", &axis, 1);
     for (int i = 0; i < count && squeeze; i++)
-        items[i] = expand_node(c, g, n, OP_SQUEEZE, "squeeze", 2,
-                               (struct value *[]){ items[i], axes });
+        items[i] =
+            expand_node(c, g, n, OP_SQUEEZE, "squeeze", 2, (struct value *[]){ items[i], axes });
     return define(c, n, items, count);
 }

@@ -6,8 +6,9 @@
 
 #include "onnx/context.h"
 
-/* Does v stand for a sequence? Only rows with one of the functions below may read it. */
+/* Does v stand for a sequence? Only input 0 of a sequence_reader may. */
 bool sequence_is(const struct import *c, const struct value *v);
+bool sequence_reader(const char *op_type);
 
 int sequence_construct(struct import *c, struct graph *g, struct node *n); /* and SequenceEmpty */
 int sequence_insert(struct import *c, struct graph *g, struct node *n);

@@ -6,8 +6,7 @@
 #include "onnx/upgrade.h"
 #include "op/op.h"
 
-struct node *import_made(struct import *c, int op, const struct node *by, const char *what,
-                         int nin)
+struct node *import_made(struct import *c, int op, const struct node *by, const char *what, int nin)
 {
     const char *name =
         names_unique(&c->nodes, &c->m->arena, arena_printf(&c->m->arena, "%s/%s", by->name, what));
@@ -119,9 +118,7 @@ int upgrade_topk(struct import *c, struct graph *g, struct node *n)
 int upgrade_castlike(struct import *c, struct graph *g, struct node *n)
 {
     const struct value *like = n->nin > 1 ? n->in[1] : NULL;
-    enum dtype to = like == NULL                  ? DT_NONE
-                    : like->narrow != DT_NONE     ? like->narrow
-                                                  : like->dtype;
+    enum dtype to = like == NULL ? DT_NONE : like->narrow != DT_NONE ? like->narrow : like->dtype;
 
     (void)g;
     attr_drop(n, "saturate");
@@ -136,8 +133,8 @@ int upgrade_castlike(struct import *c, struct graph *g, struct node *n)
 
 int upgrade_cast(struct import *c, struct graph *g, struct node *n)
 {
-    static const char *const names[] = { "FLOAT", "UINT8", "INT8",  "UINT16", "INT16",
-                                         "INT32", "INT64", "STRING", "BOOL",  "FLOAT16",
+    static const char *const names[] = { "FLOAT",  "UINT8",  "INT8",   "UINT16", "INT16",
+                                         "INT32",  "INT64",  "STRING", "BOOL",   "FLOAT16",
                                          "DOUBLE", "UINT32", "UINT64" };
     const struct attr *named = attr_find(n, "to");
     int64_t to;
@@ -178,12 +175,10 @@ static void dropout_mask(struct import *c, struct graph *g, struct node *n)
     shape->out[0]->dtype = DT_I64;
     mask->in[0] = shape->out[0];
     mask->out[0] = n->out[1];
-    attr_add(c->m, mask, "value", ATTR_TENSOR)->tensor =
-        constant_new(c->m,
-                     names_unique(&c->used, &c->m->arena,
-                                  arena_printf(&c->m->arena, "%s/one", n->name)),
-                     flags ? DT_BOOL : DT_F32, shape_of(1, (int64_t[]){ 1 }),
-                     flags ? (const void *)&(uint8_t){ 1 } : (const void *)&(float){ 1 });
+    attr_add(c->m, mask, "value", ATTR_TENSOR)->tensor = constant_new(
+        c->m, names_unique(&c->used, &c->m->arena, arena_printf(&c->m->arena, "%s/one", n->name)),
+        flags ? DT_BOOL : DT_F32, shape_of(1, (int64_t[]){ 1 }),
+        flags ? (const void *)&(uint8_t){ 1 } : (const void *)&(float){ 1 });
     graph_add(c->m, g, shape);
     graph_add(c->m, g, mask);
 }
@@ -246,8 +241,8 @@ int upgrade_dft(struct import *c, struct graph *g, struct node *n)
 int upgrade_scan(struct import *c, struct graph *g, struct node *n)
 {
     (void)g;
-    if (c->opset < 9) { /* sequence_lens, then everything with a batch dim in front */
-        if (n->nin > 0 && n->in[0] != NULL)
+    if (c->opset < 9 && n->nin > 0) { /* sequence_lens, then everything with a batch dim in front */
+        if (n->in[0] != NULL)
             issues_add(&c->issues, "node %s: Scan: sequence_lens", n->name);
         n->in++;
         n->nin--;
@@ -310,9 +305,10 @@ int upgrade_upsample(struct import *c, struct graph *g, struct node *n)
     if (attr_find(n, "height_scale") != NULL) { /* opset 1: of a feature map */
         float s[4] = { 1, 1, attr_float(n, "height_scale", 1), attr_float(n, "width_scale", 1) };
 
-        v = constant_new(c->m, names_unique(&c->used, &c->m->arena,
-                                            arena_printf(&c->m->arena, "%s/scales", n->name)),
-                         DT_F32, shape_of(1, (int64_t[]){ 4 }), s);
+        v = constant_new(
+            c->m,
+            names_unique(&c->used, &c->m->arena, arena_printf(&c->m->arena, "%s/scales", n->name)),
+            DT_F32, shape_of(1, (int64_t[]){ 4 }), s);
         attr_drop(n, "height_scale");
         attr_drop(n, "width_scale");
     }

@@ -11,14 +11,14 @@ int upgrade_axes(struct import *c, struct graph *g,
                  struct node *n); /* Squeeze, Unsqueeze below 13 */
 int upgrade_batchnorm(struct import *c, struct graph *g, struct node *n); /* below 7: is_test */
 int upgrade_broadcast(struct import *c, struct graph *g,
-                      struct node *n); /* below 7: broadcast, axis */
-int upgrade_prelu(struct import *c, struct graph *g, struct node *n);   /* below 7 */
-int upgrade_concat(struct import *c, struct graph *g, struct node *n);  /* below 4 */
-int upgrade_reshape(struct import *c, struct graph *g, struct node *n); /* below 5 */
+                      struct node *n);                                /* below 7: broadcast, axis */
+int upgrade_prelu(struct import *c, struct graph *g, struct node *n); /* below 7 */
+int upgrade_concat(struct import *c, struct graph *g, struct node *n);   /* below 4 */
+int upgrade_reshape(struct import *c, struct graph *g, struct node *n);  /* below 5 */
 int upgrade_roialign(struct import *c, struct graph *g, struct node *n); /* below 16 */
 int upgrade_dft(struct import *c, struct graph *g, struct node *n);      /* below 20 */
 int upgrade_scan(struct import *c, struct graph *g, struct node *n);     /* 8 */
-int upgrade_topk(struct import *c, struct graph *g, struct node *n);    /* below 10 */
+int upgrade_topk(struct import *c, struct graph *g, struct node *n);     /* below 10 */
 int upgrade_castlike(struct import *c, struct graph *g, struct node *n); /* all: becomes Cast */
 int upgrade_cast(struct import *c, struct graph *g, struct node *n); /* all: types the IR lacks */
 int upgrade_clip(struct import *c, struct graph *g, struct node *n); /* below 11 */

@@ -211,11 +211,11 @@ static void modernize(struct writer *w, const struct node *n, Onnx__NodeProto *p
         Onnx__AttributeProto *axes = take_attribute(p, "axes");
 
         if (axes != NULL)
-            p->input = grow(w, p->input, &p->n_input,
-                            (void *)edit_constant(w->d, edit_name(w->d, n->name, "_axes"), DT_I64,
-                                                  1, (int64_t[]){ (int64_t)axes->n_ints },
-                                                  (struct fresh){ .kind = FRESH_BYTES,
-                                                                  .bytes = axes->ints }));
+            p->input = grow(
+                w, p->input, &p->n_input,
+                (void *)edit_constant(w->d, edit_name(w->d, n->name, "_axes"), DT_I64, 1,
+                                      (int64_t[]){ (int64_t)axes->n_ints },
+                                      (struct fresh){ .kind = FRESH_BYTES, .bytes = axes->ints }));
     }
     if (w->opset >= 18 && id == OP_SPLIT && p->n_input == 1) {
         const struct attr parts = { .name = "num_outputs", .type = ATTR_INT, .i = n->nout };

@@ -179,7 +179,7 @@ static int scan_output(struct call *c, int i, const struct scan *s, const struct
     outer = 1;
     for (int d = 0; d < axis; d++)
         outer *= y.dim[d];
-    inner = each / (size_t)outer;
+    inner = outer > 0 ? each / (size_t)outer : 0;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t r = 0; r < s->rows; r++) {
             int64_t from = reversed ? s->rows - 1 - r : r;
@@ -196,8 +196,8 @@ static int loop_outputs(struct call *c, struct loop *l)
         if (state_output(c, i, &l->state[2 + i]) < 0)
             return -1;
     for (int i = 0; i < l->nscan; i++)
-        if (scan_output(c, l->nstate + i, &l->scans[i], l->body->out[1 + l->nstate + i], 0,
-                        false) < 0)
+        if (scan_output(c, l->nstate + i, &l->scans[i], l->body->out[1 + l->nstate + i], 0, false) <
+            0)
             return -1;
     return call_end(c);
 }
@@ -221,6 +221,9 @@ int op_loop(struct call *c)
                 call_unknown(c, i, i < l.nstate ? c->in[2 + i]->dtype : DT_NONE);
         return 0;
     }
+    for (int i = 0; i < 2; i++)
+        if (call_has(c, i) && shape_count(&c->in[i]->shape) != 1)
+            return call_fail(c, "input %d has not one element", i);
     if (call_has(c, 0))
         most = tensor_get_int(c->in[0], 0);
     l.state = NEW_ARRAY(struct tensor, (size_t)(2 + l.nstate));
@@ -248,11 +251,11 @@ struct sweep {
     int nstate, nslice, nrow;
     bool batched;
     int64_t batch, steps;
-    int64_t axis[64];     /* of each scan input; then of each scan output */
-    bool back[64];        /* its direction */
-    struct tensor *in;    /* the body's inputs: states and slices */
-    struct tensor *out;   /* and what it gives */
-    struct scan *states;  /* final states, one row a batch entry */
+    int64_t axis[64];    /* of each scan input; then of each scan output */
+    bool back[64];       /* its direction */
+    struct tensor *in;   /* the body's inputs: states and slices */
+    struct tensor *out;  /* and what it gives */
+    struct scan *states; /* final states, one row a batch entry */
     struct scan *rows;
     struct tensor *whole; /* the scan inputs, their axis first */
 };
@@ -324,7 +327,8 @@ static int sweep_infer(struct call *c, struct sweep *s)
     struct tensor *out[32];
 
     for (int i = 0; i < c->nin; i++) {
-        s->in[i] = (struct tensor){ .dtype = c->in[i]->dtype, .shape = inner_shape(s, c->in[i], i) };
+        s->in[i] =
+            (struct tensor){ .dtype = c->in[i]->dtype, .shape = inner_shape(s, c->in[i], i) };
         in[i] = &s->in[i];
     }
     for (int i = 0; i < s->body->nout; i++) {

@@ -80,9 +80,12 @@ int op_nonmaxsuppression(struct call *c)
     if (b->rank != 3 || s->rank != 3 || b->dim[2] != 4 || b->dim[0] != s->dim[0] ||
         b->dim[1] != s->dim[2] || c->in[0]->dtype != DT_F32 || c->in[1]->dtype != DT_F32)
         return call_fail(c, "boxes and scores do not fit");
-    for (int i = 0; i < c->nin; i++)
+    for (int i = 0; i < c->nin; i++) {
+        if (i > 1 && call_has(c, i) && shape_count(&c->in[i]->shape) != 1)
+            return call_fail(c, "input %d has not one element", i);
         if (call_has(c, i) && !call_has_data(c, i))
             return call_unknown(c, 0, DT_I64);
+    }
     o.most = call_has(c, 2) ? tensor_get_int(c->in[2], 0) : 0;
     o.iou = call_has(c, 3) ? (float)tensor_get(c->in[3], 0) : 0;
     o.least = call_has(c, 4) ? (float)tensor_get(c->in[4], 0) : 0;
@@ -90,9 +93,9 @@ int op_nonmaxsuppression(struct call *c)
     order = mem_zero((size_t)n + 1, sizeof *order);
     for (int64_t batch = 0; batch < s->dim[0]; batch++)
         for (int64_t k = 0; k < s->dim[1]; k++) {
-            int64_t kept = suppress(&o, (const float *)c->in[0]->data + batch * n * 4,
-                                    (const float *)c->in[1]->data + (batch * s->dim[1] + k) * n, n,
-                                    order);
+            int64_t kept =
+                suppress(&o, (const float *)c->in[0]->data + batch * n * 4,
+                         (const float *)c->in[1]->data + (batch * s->dim[1] + k) * n, n, order);
 
             for (int64_t i = 0; i < kept; i++, found++)
                 buf_put(&rows, (int64_t[]){ batch, k, order[i] }, 3 * sizeof *order);
@@ -127,8 +130,8 @@ static float align_cell(const struct roi *r, const float *x, const float *box, i
     }
     bh = height / (float)r->oh;
     bw = width / (float)r->ow;
-    gh = r->ratio > 0 ? r->ratio : (int64_t)ceilf(bh);
-    gw = r->ratio > 0 ? r->ratio : (int64_t)ceilf(bw);
+    gh = r->ratio > 0 ? r->ratio : (int64_t)fmaxf(0, fminf(1 << 16, ceilf(bh)));
+    gw = r->ratio > 0 ? r->ratio : (int64_t)fmaxf(0, fminf(1 << 16, ceilf(bw)));
     for (int64_t a = 0; a < gh; a++)
         for (int64_t b = 0; b < gw; b++) {
             float y = y0 + (float)i * bh + ((float)a + 0.5f) * bh / (float)gh;
@@ -136,7 +139,7 @@ static float align_cell(const struct roi *r, const float *x, const float *box, i
             int64_t yl, yh, zl, zh;
             float ly, lz, part[4];
 
-            if (y < -1 || y > (float)r->h || z < -1 || z > (float)r->w) {
+            if (!(y >= -1 && y <= (float)r->h && z >= -1 && z <= (float)r->w)) {
                 top = fmaxf(top, 0);
                 continue;
             }
@@ -178,7 +181,7 @@ int op_roialign(struct call *c)
         return call_as_f32(c, op_roialign);
     if (x->rank != 4 || rois->rank != 2 || rois->dim[1] != 4 || c->in[0]->dtype != DT_F32 ||
         c->in[1]->dtype != DT_F32 || shape_count(&c->in[2]->shape) != rois->dim[0] || r.oh < 1 ||
-        r.ow < 1)
+        r.ow < 1 || r.ratio > 1 << 16 || x->dim[2] < 1 || x->dim[3] < 1)
         return call_fail(c, "input, rois and batch indices do not fit");
     r.h = x->dim[2];
     r.w = x->dim[3];
@@ -193,17 +196,16 @@ int op_roialign(struct call *c)
         for (int64_t ch = 0; ch < x->dim[1]; ch++)
             for (int64_t i = 0; i < r.oh; i++)
                 for (int64_t j = 0; j < r.ow; j++)
-                    *y++ = align_cell(&r,
-                                      (const float *)c->in[0]->data +
-                                          (n * x->dim[1] + ch) * r.h * r.w,
-                                      (const float *)c->in[1]->data + 4 * k, i, j);
+                    *y++ = align_cell(
+                        &r, (const float *)c->in[0]->data + (n * x->dim[1] + ch) * r.h * r.w,
+                        (const float *)c->in[1]->data + 4 * k, i, j);
     }
     return call_end(c);
 }
 
 static int64_t within(float v, int64_t n)
 {
-    return v < 0 ? 0 : v > (float)n ? n : (int64_t)v;
+    return !(v > 0) ? 0 : v < (float)n ? (int64_t)v : n;
 }
 
 int op_maxroipool(struct call *c)
@@ -229,13 +231,13 @@ int op_maxroipool(struct call *c)
         float bh = fmaxf(roundf(roi[4] * scale) - y0 + 1, 1) / (float)pooled[0];
         float bw = fmaxf(roundf(roi[3] * scale) - x0 + 1, 1) / (float)pooled[1];
 
-        if (roi[0] < 0 || roi[0] >= (float)x->dim[0])
+        if (!(roi[0] >= 0 && roi[0] < (float)x->dim[0]))
             return call_fail(c, "batch index %g of %lld", (double)roi[0], (long long)x->dim[0]);
         for (int64_t ch = 0; ch < x->dim[1]; ch++)
             for (int64_t i = 0; i < pooled[0]; i++)
                 for (int64_t j = 0; j < pooled[1]; j++) {
-                    const float *from = (const float *)c->in[0]->data +
-                                        ((int64_t)roi[0] * x->dim[1] + ch) * h * w;
+                    const float *from =
+                        (const float *)c->in[0]->data + ((int64_t)roi[0] * x->dim[1] + ch) * h * w;
                     int64_t a0 = within(floorf((float)i * bh) + y0, h),
                             a1 = within(ceilf((float)(i + 1) * bh) + y0, h),
                             b0 = within(floorf((float)j * bw) + x0, w),

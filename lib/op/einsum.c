@@ -1,9 +1,13 @@
 /* einsum.c: ONNX Einsum-12: sums of products over labelled dims, with ellipsis and repeated labels.
  * Every label becomes one loop; an operand moves along it by the sum of its strides there, so that
- * "ii" walks a diagonal. Sums run in double (integers: in int64), in the order of the labels.
+ * "ii" walks a diagonal. Two float32 operands are a batch of matrix products wherever each label is of
+ * one of four kinds: in both and in the output (batch), in one and in the output (rows, columns), in both
+ * alone (summed). All else is summed in double (integers: in int64), in the order of the labels.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 #include <string.h>
+
+#include <oneapi/dnnl/dnnl.h>
 
 #include "op/strides.h"
 
@@ -114,14 +118,12 @@ static int parse(struct call *c, struct einsum *e)
     *e = (struct einsum){ .nin = c->nin };
     if (c->nin > OPERANDS)
         return call_unsupported(c, "%d operands", c->nin);
-    for (int k = 0; k < c->nin && p != NULL; k++, p = strchr(p, ',')) {
-        int dots;
+    for (int k = 0; k < c->nin; k++) {
+        int dots = term_dots(p, c->in[k]->shape.rank);
 
-        p += k > 0;
-        dots = term_dots(p, c->in[k]->shape.rank);
         e->dots = dots > e->dots ? dots : e->dots;
-        if (k == c->nin - 1)
-            break;
+        p += strcspn(p, ",");
+        p += *p == ',';
     }
     p = strstr(equation, "->");
     if (p != NULL) {
@@ -203,11 +205,96 @@ static void sum_any(const struct call *c, const struct einsum *e, int64_t *index
         tensor_put(c->out[0], out, sum);
 }
 
+enum kind { BATCH, ROWS, COLUMNS, SUMMED, KINDS };
+
+/* The labels of each kind; those of dim 1 are of none. */
+struct kinds {
+    int n[KINDS], label[KINDS][RANK_MAX];
+    int64_t size[KINDS];
+};
+
+/* false if a label is of no kind, or there are more than a walk takes. */
+static bool kinds_of(struct kinds *k, const struct einsum *e)
+{
+    *k = (struct kinds){ .size = { 1, 1, 1, 1 } };
+    for (int i = 0; i < e->nlabels; i++) {
+        bool a = e->step[0][i] != 0, b = e->step[1][i] != 0, out = i < e->nout;
+        enum kind kind = a && b ? (out ? BATCH : SUMMED) : a ? ROWS : COLUMNS;
+
+        if (e->dim[i] == 1)
+            continue;
+        if ((!a && !b) || (!out && kind != SUMMED) || k->n[kind] == RANK_MAX)
+            return false;
+        k->label[kind][k->n[kind]++] = i;
+        k->size[kind] *= e->dim[i];
+    }
+    return k->n[BATCH] + k->n[ROWS] + k->n[SUMMED] <= RANK_MAX &&
+           k->n[BATCH] + k->n[COLUMNS] + k->n[SUMMED] <= RANK_MAX &&
+           k->n[BATCH] + k->n[ROWS] + k->n[COLUMNS] <= RANK_MAX;
+}
+
+struct copy {
+    float *to;
+    const float *from;
+};
+
+static void copy_row(void *ctx, const int64_t *at, int64_t out, int64_t n, const int64_t *step)
+{
+    struct copy *k = ctx;
+
+    (void)out;
+    for (int64_t i = 0; i < n; i++)
+        k->to[at[1] + i * step[1]] = k->from[at[0] + i * step[0]];
+}
+
+/* Copies between an operand (or the output), which moves by `step` along a label, and a dense array over
+ * the labels of three kinds. */
+static void copy_dense(float *dense, float *operand, const struct einsum *e, const struct kinds *k,
+                       const enum kind order[3], const int64_t *step, bool in)
+{
+    int64_t dim[RANK_MAX], own[RANK_MAX], packed[RANK_MAX], stride = 1;
+    struct copy copy = in ? (struct copy){ dense, operand } : (struct copy){ operand, dense };
+    struct walk w;
+    int n = 0;
+
+    for (int g = 0; g < 3; g++)
+        for (int i = 0; i < k->n[order[g]]; i++, n++) {
+            dim[n] = e->dim[k->label[order[g]][i]];
+            own[n] = step[k->label[order[g]][i]];
+        }
+    for (int i = n - 1; i >= 0; i--) {
+        packed[i] = stride;
+        stride *= dim[i];
+    }
+    walk_dims(&w, n, dim, 2, (const int64_t *[]){ in ? own : packed, in ? packed : own });
+    walk_rows(&w, copy_row, &copy);
+}
+
+static void multiply(struct call *c, const struct einsum *e, const struct kinds *k)
+{
+    int64_t m = k->size[ROWS], n = k->size[COLUMNS], sum = k->size[SUMMED], step[LABELS],
+            batch = k->size[BATCH], stride = 1;
+    float *a = c->ops->scratch(c, (size_t)(batch * (m * sum + sum * n + m * n)) * sizeof *a);
+    float *b = a + batch * m * sum, *y = b + batch * sum * n;
+
+    for (int i = e->nout - 1; i >= 0; i--) {
+        step[i] = stride;
+        stride *= e->dim[i];
+    }
+    copy_dense(a, c->in[0]->data, e, k, (enum kind[]){ BATCH, ROWS, SUMMED }, e->step[0], true);
+    copy_dense(b, c->in[1]->data, e, k, (enum kind[]){ BATCH, SUMMED, COLUMNS }, e->step[1], true);
+    for (int64_t i = 0; i < batch; i++)
+        dnnl_sgemm('N', 'N', m, n, sum, 1, a + i * m * sum, sum, b + i * sum * n, n, 0,
+                   y + i * m * n, n);
+    copy_dense(y, c->out[0]->data, e, k, (enum kind[]){ BATCH, ROWS, COLUMNS }, step, false);
+}
+
 int op_einsum(struct call *c)
 {
     int64_t index[LABELS] = { 0 }, at[OPERANDS] = { 0 };
     enum dtype t = c->in[0]->dtype;
     struct shape y = { 0 };
+    struct kinds kinds;
     struct einsum e;
     size_t out = 0;
     bool empty = false;
@@ -226,6 +313,10 @@ int op_einsum(struct call *c)
         empty |= e.dim[i] == 0;
     if (empty) {
         memset(c->out[0]->data, 0, tensor_size(c->out[0]));
+        return 0;
+    }
+    if (t == DT_F32 && c->nin == 2 && kinds_of(&kinds, &e)) {
+        multiply(c, &e, &kinds);
         return 0;
     }
     do

@@ -72,8 +72,7 @@ static float sample(const struct sampler *s, const float *x, const struct taps *
         int64_t next = at * dim[d] + t[d].at[k];
 
         if (t[d].at[k] >= 0)
-            sum += t[d].weight[k] *
-                   (d == n - 1 ? x[next] : sample(s, x, t, dim, d + 1, n, next));
+            sum += t[d].weight[k] * (d == n - 1 ? x[next] : sample(s, x, t, dim, d + 1, n, next));
     }
     return sum;
 }
@@ -127,9 +126,8 @@ int op_gridsample(struct call *c)
             for (int64_t k = 0; k < x->dim[1]; k++) {
                 int64_t plane = b * x->dim[1] + k;
 
-                y[plane * points + p] =
-                    sample(&how, (const float *)c->in[0]->data + plane * cells, t, x->dim + 2, 0,
-                           n, 0);
+                y[plane * points + p] = sample(&how, (const float *)c->in[0]->data + plane * cells,
+                                               t, x->dim + 2, 0, n, 0);
             }
         }
     return 0;
@@ -149,6 +147,9 @@ int op_affinegrid(struct call *c)
     if (!call_ints(c, 1, size, RANK_MAX, &count))
         return c->failed ? -1 : call_unknown(c, 0, DT_F32);
     n = count - 2;
+    for (int i = 0; i < count; i++)
+        if (size[i] < 0 || size[i] > INT32_MAX)
+            return call_fail(c, "a size of %lld", (long long)size[i]);
     if (n < 2 || n > 3 || theta->rank != 3 || theta->dim[0] != size[0] || theta->dim[1] != n ||
         theta->dim[2] != n + 1 || c->in[0]->dtype != DT_F32)
         return call_fail(c, "theta and size do not fit");

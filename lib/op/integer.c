@@ -180,8 +180,9 @@ static void convolve_plane(int32_t *y, const int32_t *x, const int32_t *w, int64
 
                         if (at[0] >= 0 && at[0] < in[0] && at[1] >= 0 && at[1] < in[1] &&
                             at[2] >= 0 && at[2] < in[2])
-                            sum += (uint32_t)x[c * cells + (at[0] * in[1] + at[1]) * in[2] + at[2]] *
-                                   (uint32_t)w[c * k[0] * k[1] * k[2] + t];
+                            sum +=
+                                (uint32_t)x[c * cells + (at[0] * in[1] + at[1]) * in[2] + at[2]] *
+                                (uint32_t)w[c * k[0] * k[1] * k[2] + t];
                     }
                 *y++ = (int32_t)sum;
             }

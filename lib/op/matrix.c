@@ -15,6 +15,8 @@ int op_eyelike(struct call *c)
 
     if (x->shape.rank != 2)
         return call_fail(c, "input of rank %d, not 2", x->shape.rank);
+    if (k < INT32_MIN || k > INT32_MAX)
+        return call_fail(c, "k %lld", (long long)k);
     if (t == DT_F16 || t == DT_BF16) /* float32 in the IR */
         t = DT_F32;
     if (call_out(c, 0, t, &x->shape, false) == NULL)

@@ -296,8 +296,12 @@ int op_tile(struct call *c)
         return c->failed ? -1 : call_unknown(c, 0, x->dtype);
     if (n != x->shape.rank || 2 * n > RANK_MAX)
         return call_fail(c, "%d repeats for a tensor of rank %d", n, x->shape.rank);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        if (repeats[i] < 0 || repeats[i] > INT32_MAX || y.dim[i] > INT32_MAX)
+            return call_fail(c, "%lld repeats of a dim of %lld", (long long)repeats[i],
+                             (long long)y.dim[i]);
         y.dim[i] *= repeats[i];
+    }
     if (call_out(c, 0, x->dtype, &y, false) == NULL || shape_count(&y) == 0)
         return call_end(c);
     strides_of(x, own);

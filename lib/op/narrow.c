@@ -80,9 +80,12 @@ int call_as_f32(struct call *c, int (*run)(struct call *c))
     for (int i = 0; i < c->nout && rc == 0; i++)
         if (c->out[i] != NULL)
             give(c, i, &out[i]);
-    for (int i = 0; i <= c->nin; i++)
-        if (pin[i] != NULL && (i < c->nin ? c->in[i] : c->residual)->dtype == DT_F64)
+    for (int i = 0; i <= c->nin; i++) {
+        const struct tensor *t = i < c->nin ? c->in[i] : c->residual;
+
+        if (t != NULL && t->dtype == DT_F64)
             free(in[i].data);
+    }
     free(in);
     free(out);
     free(pin);

@@ -32,6 +32,9 @@ bool node_arity(const struct node *n, char why[static 200])
     why[0] = '\0';
     if (n->nin > most)
         snprintf(why, 200, "%d inputs, at most %d", n->nin, most);
+    for (int i = node_is(n, OP_LOOP) ? 2 : need; n->op->maxin < 0 && i < n->nin && !why[0]; i++)
+        if (n->in[i] == NULL)
+            snprintf(why, 200, "input %d is missing", i);
     for (int i = 0; i < need && why[0] == '\0'; i++)
         if (i >= n->nin || n->in[i] == NULL)
             snprintf(why, 200, "input %d is missing", i);

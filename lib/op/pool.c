@@ -3,6 +3,7 @@
  * AveragePool-11/19 (dilations), LpPool-18, MaxUnpool-11.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "op/strides.h"
@@ -189,10 +190,9 @@ static void max_plain(const struct pool3 *p, struct call *c, int64_t *indices)
         for (int64_t t = 0; t < taps; t++) {
             int64_t k = tap_cell(p, out, t), at = (n * cells + k) * p->c + ch;
 
-            if (k >= 0 && (best < 0 || (whole ? tensor_get_int(x, (size_t)at) >
-                                                    tensor_get_int(x, (size_t)best)
-                                              : tensor_get(x, (size_t)at) >
-                                                    tensor_get(x, (size_t)best)))) {
+            if (k >= 0 && (best < 0 ||
+                           (whole ? tensor_get_int(x, (size_t)at) > tensor_get_int(x, (size_t)best)
+                                  : tensor_get(x, (size_t)at) > tensor_get(x, (size_t)best)))) {
                 best = at;
                 cell = k;
             }
@@ -220,8 +220,8 @@ static void lp_plain(const struct pool3 *p, const struct tensor *x, float *y, do
             int64_t k = tap_cell(p, out, t);
 
             if (k >= 0)
-                sum += pow(fabs((double)((const float *)x->data)[(n * cells + k) * p->c + ch]),
-                           power);
+                sum +=
+                    pow(fabs((double)((const float *)x->data)[(n * cells + k) * p->c + ch]), power);
         }
         y[i] = (float)pow(sum, 1 / power);
     }
@@ -301,6 +301,10 @@ int op_maxunpool(struct call *c)
         stride[i] = 1;
     attr_ints(c->node, "strides", stride, n);
     attr_ints(c->node, "pads", pads, 2 * n);
+    for (int i = 0; i < n; i++)
+        if (kernel[i] < 1 || kernel[i] > 1 << 20 || stride[i] < 1 || stride[i] > 1 << 20 ||
+            llabs(pads[i]) > 1 << 20 || llabs(pads[n + i]) > 1 << 20)
+            return call_fail(c, "kernel, stride or pads absurdly large or below 1");
     for (int i = 0; i < n; i++)
         from.dim[2 + i] = (x->shape.dim[2 + i] - 1) * stride[i] + kernel[i] - pads[i] - pads[n + i];
     y = from;

@@ -21,6 +21,8 @@ static int scale_axis(struct call *c, struct axis *a)
 
     if (call_has(c, 2) && shape_count(&c->in[2]->shape) != n && shape_count(&c->in[2]->shape) != 1)
         return call_fail(c, "scales and zero points differ in number");
+    if (block < 0)
+        return call_fail(c, "block_size %lld", (long long)block);
     *a = (struct axis){ 1, 1, 1, n == 1 && block == 0 };
     if (a->whole)
         return 0;
@@ -33,7 +35,8 @@ static int scale_axis(struct call *c, struct axis *a)
     if (blocks && block == 0 && s->dim[axis] > 0)
         block = (x->dim[axis] + s->dim[axis] - 1) / s->dim[axis];
     for (int i = 0; i < x->rank && blocks; i++)
-        blocks = s->dim[i] == (i == axis && block > 0 ? (x->dim[i] + block - 1) / block : x->dim[i]);
+        blocks =
+            s->dim[i] == (i == axis && block > 0 ? (x->dim[i] + block - 1) / block : x->dim[i]);
     if (blocks) {
         a->block = block;
         return c->in[0]->cl ? call_unsupported(c, "blocks of a feature map") : 0;
@@ -79,8 +82,8 @@ static bool range_of(enum dtype t, float *lo, float *hi)
 int op_quantizelinear(struct call *c)
 {
     const struct tensor *x = c->in[0];
-    enum dtype t = call_has(c, 2) ? c->in[2]->dtype
-                                  : (enum dtype)attr_int(c->node, "output_dtype", DT_U8);
+    enum dtype t =
+        call_has(c, 2) ? c->in[2]->dtype : (enum dtype)attr_int(c->node, "output_dtype", DT_U8);
     int64_t n = shape_count(&x->shape);
     struct axis a;
     float lo, hi;
@@ -96,7 +99,8 @@ int op_quantizelinear(struct call *c)
     for (int64_t i = 0; i < n; i++) {
         size_t k = scale_index(&a, i);
         float zero = call_has(c, 2) ? (float)tensor_get(c->in[2], zero_index(c, k)) : 0;
-        float v = x->dtype == DT_F32 ? ((const float *)x->data)[i] : (float)tensor_get(x, (size_t)i);
+        float v =
+            x->dtype == DT_F32 ? ((const float *)x->data)[i] : (float)tensor_get(x, (size_t)i);
 
         v = rintf(v / (float)tensor_get(c->in[1], k)) + zero;
         v = !(v > lo) ? lo : v > hi ? hi : v; /* NaN is the least */

@@ -109,14 +109,19 @@ int op_multinomial(struct call *c)
     return 0;
 }
 
+static bool one_number(const struct call *c, int i)
+{
+    return call_has_data(c, i) && shape_count(&c->in[i]->shape) == 1;
+}
+
 /* y = x and a mask of ones, unless training_mode (input 2) and ratio (input 1) say at run time that some
  * are dropped and the others scaled up. */
 int op_dropout(struct call *c)
 {
     const struct tensor *x = c->in[0];
     int64_t n = shape_count(&x->shape);
-    double ratio = call_has_data(c, 1) ? tensor_get(c->in[1], 0) : 0.5;
-    bool training = call_has_data(c, 2) && tensor_get(c->in[2], 0) != 0 && ratio > 0;
+    double ratio = one_number(c, 1) ? tensor_get(c->in[1], 0) : 0.5;
+    bool training = one_number(c, 2) && tensor_get(c->in[2], 0) != 0 && ratio > 0;
     void *y = call_out(c, 0, x->dtype, &x->shape, false);
     uint8_t *mask = c->nout > 1 ? call_out(c, 1, DT_BOOL, &x->shape, false) : NULL;
 

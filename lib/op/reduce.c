@@ -11,7 +11,7 @@ struct reduce {
     const struct tensor *x;
     struct walk inner; /* over the reduced elements of one output */
     double acc;        /* of floats */
-    int64_t whole;     /* of integers; unsigned 64-bit ones with the top bit flipped in Max and Min */
+    int64_t whole; /* of integers; unsigned 64-bit ones with the top bit flipped in Max and Min */
     bool any;
     int64_t base;
 };

@@ -116,7 +116,7 @@ static void taps_of(const struct taps *t, const struct how *h, int64_t i, const 
     int64_t *at = t->at + i * t->n, base = (int64_t)floor(x) + first_tap(h, a);
     float *weight = t->weight + i * t->n;
 
-    if (h->coordinates == CROP && (x < 0 || x > (double)(a->in - 1))) {
+    if (h->coordinates == CROP && !(x >= 0 && x <= (double)(a->in - 1))) {
         for (int k = 0; k < t->n; k++) {
             at[k] = -1;
             weight[k] = k == 0;
@@ -196,6 +196,8 @@ static int by_sizes(struct call *c, struct axis *a, const int64_t *axes, int nax
     for (int i = 0; i < n; i++) {
         struct axis *d = &a[axes[i]];
 
+        if (sizes[i] < 0 || sizes[i] > (int64_t)1 << 40)
+            return call_fail(c, "size %lld", (long long)sizes[i]);
         d->out = sizes[i];
         d->scale = (double)sizes[i] / (double)d->in;
         one = i == 0 || (larger ? d->scale > one : d->scale < one) ? d->scale : one;
@@ -265,11 +267,10 @@ static int word(struct call *c, const char *name, const char *const *list, int n
 
 static int read_how(struct call *c, struct how *h)
 {
-    static const char *const coordinates[] = {
-        "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
-        "align_corners", "asymmetric", "tf_half_pixel_for_nn",
-        "tf_crop_and_resize"
-    };
+    static const char *const coordinates[] = { "half_pixel",         "half_pixel_symmetric",
+                                               "pytorch_half_pixel", "align_corners",
+                                               "asymmetric",         "tf_half_pixel_for_nn",
+                                               "tf_crop_and_resize" };
     static const char *const modes[] = { "nearest", "linear", "cubic" };
     int coordinate_mode = word(c, "coordinate_transformation_mode", coordinates, 7, 0),
         mode = word(c, "mode", modes, 3, 0);
@@ -292,6 +293,16 @@ static int memory_dim(const struct tensor *x, int i)
     return i == x->shape.rank - 1 ? 1 : i + 1;
 }
 
+/* Elements over the dims [from, to) in memory order, before or after they are resized. */
+static int64_t extent(const struct tensor *x, const struct axis *a, int from, int to, bool resized)
+{
+    int64_t n = 1;
+
+    for (int i = from; i < to; i++)
+        n *= resized ? a[memory_dim(x, i)].out : a[memory_dim(x, i)].in;
+    return n;
+}
+
 /* Bytes of the taps and of the two buffers between dims. */
 struct plan {
     size_t taps, most;
@@ -300,13 +311,13 @@ struct plan {
 static struct plan plan_of(const struct tensor *x, const struct how *h, const struct axis *a)
 {
     struct plan p = { 0, 1 };
-    int64_t elements = shape_count(&x->shape);
+    int rank = x->shape.rank;
 
     for (int i = 0; i < x->shape.rank; i++) { /* an intermediate may be larger than both ends */
         const struct axis *d = &a[memory_dim(x, i)];
         size_t n = (size_t)d->out * (size_t)tap_count(h, d);
+        int64_t elements = extent(x, a, 0, i + 1, true) * extent(x, a, i + 1, rank, false);
 
-        elements = elements / d->in * d->out;
         p.taps = n > p.taps ? n : p.taps;
         p.most = (size_t)elements > p.most ? (size_t)elements : p.most;
     }
@@ -322,7 +333,7 @@ static void run(struct call *c, const struct tensor *x, const struct how *h, con
     struct taps t = { .at = (int64_t *)(void *)scratch };
     float *buffers;
     const float *from = x->data;
-    int64_t outer = 1, inner = shape_count(&x->shape), left = 0, turn = 0;
+    int64_t outer = 1, left = 0, turn = 0;
 
     t.weight = (float *)(void *)(t.at + p.taps);
     buffers = t.weight + p.taps;
@@ -334,13 +345,13 @@ static void run(struct call *c, const struct tensor *x, const struct how *h, con
         const struct axis *d = &a[memory_dim(x, i)];
         float *to;
 
-        inner /= d->in;
         if (d->resized) {
             to = --left == 0 ? out : buffers + (size_t)(turn++ % 2) * p.most;
             t.n = tap_count(h, d);
             for (int64_t k = 0; k < d->out; k++)
                 taps_of(&t, h, k, d);
-            resize_f32(to, from, outer, d, inner, &t, h->outside);
+            resize_f32(to, from, outer, d, extent(x, a, i + 1, x->shape.rank, false), &t,
+                       h->outside);
             from = to;
         }
         outer *= d->out;
@@ -366,7 +377,7 @@ static int resize_as_f32(struct call *c, const struct how *h, const struct axis 
 int op_resize(struct call *c)
 {
     const struct tensor *x = c->in[0];
-    struct axis a[RANK_MAX];
+    struct axis a[RANK_MAX] = { 0 };
     struct shape y = x->shape;
     struct how h;
     int known;

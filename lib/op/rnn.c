@@ -11,8 +11,19 @@
 
 #include "op/op.h"
 
-enum kind { SIGMOID, TANH, RELU, AFFINE, LEAKYRELU, THRESHOLDEDRELU, SCALEDTANH, HARDSIGMOID, ELU,
-            SOFTSIGN, SOFTPLUS };
+enum kind {
+    SIGMOID,
+    TANH,
+    RELU,
+    AFFINE,
+    LEAKYRELU,
+    THRESHOLDEDRELU,
+    SCALEDTANH,
+    HARDSIGMOID,
+    ELU,
+    SOFTSIGN,
+    SOFTPLUS
+};
 
 struct activation {
     enum kind kind;
@@ -89,7 +100,8 @@ static int read_activations(struct call *c, struct rnn *r, const enum kind *abse
     int na = 0, nb = 0;
 
     for (int i = 0; i < each * (int)r->d; i++) {
-        size_t n = strcspn(s, " "), k = absent[i % each], count = sizeof activations / sizeof *activations;
+        size_t n = strcspn(s, " "), k = absent[i % each],
+               count = sizeof activations / sizeof *activations;
 
         for (k = n > 0 ? 0 : k; n > 0 && k < count; k++)
             if (strncasecmp(s, activations[k].name, n) == 0 && activations[k].name[n] == '\0')
@@ -130,6 +142,8 @@ static int rnn_init(struct call *c, struct rnn *r, int gates)
         return call_fail(c, "W and R do not fit the input");
     if (call_has(c, 3) && shape_count(&c->in[3]->shape) != r->d * 2 * gates * r->h)
         return call_fail(c, "B has not %lld elements", (long long)(r->d * 2 * gates * r->h));
+    if (call_has(c, 4) && shape_count(&c->in[4]->shape) != r->b)
+        return call_fail(c, "sequence_lens has not %lld elements", (long long)r->b);
     for (int i = 5; i < 7 && i < c->nin; i++)
         if (call_has(c, i) && shape_count(&c->in[i]->shape) != r->d * r->b * r->h)
             return call_fail(c, "input %d has not %lld elements", i,
@@ -247,6 +261,8 @@ static void run_direction(struct call *c, const struct rnn *r, struct pass *p, i
         dnnl_sgemm('N', 'T', r->b, gh, r->h, 1, p->h, r->h, p->r, r->h, 1, p->rec, gh);
         for (int64_t b = 0; b < r->b; b++) {
             int64_t length = call_has(c, 4) ? tensor_get_int(c->in[4], (size_t)b) : r->t, t;
+
+            length = length < r->t ? length : r->t;
 
             if (step >= length)
                 continue; /* the state stays; Y is zero beyond the sequence */

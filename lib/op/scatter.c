@@ -68,8 +68,7 @@ int op_scatterelements(struct call *c)
 
     if (axis < 0 || read_how(c, &how) < 0)
         return -1;
-    if (index->shape.rank != rank || !shape_equal(&index->shape, &u->shape) ||
-        u->dtype != x->dtype)
+    if (index->shape.rank != rank || !shape_equal(&index->shape, &u->shape) || u->dtype != x->dtype)
         return call_fail(c, "indices, updates and data do not fit");
     for (int d = 0; d < rank; d++)
         if (d != axis && index->shape.dim[d] > x->shape.dim[d])
@@ -102,8 +101,7 @@ static int64_t offset_of(struct call *c, const struct tensor *x, int64_t k, int6
     int64_t at = 0;
 
     for (int64_t d = 0; d < width; d++) {
-        int64_t dim = x->shape.dim[skip + d],
-                i = tensor_get_int(c->in[1], (size_t)(k * width + d));
+        int64_t dim = x->shape.dim[skip + d], i = tensor_get_int(c->in[1], (size_t)(k * width + d));
 
         i = i < 0 ? i + dim : i;
         if (i < 0 || i >= dim)

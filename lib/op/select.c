@@ -164,8 +164,7 @@ static int slice_compare(const struct slices *s, int64_t i, int64_t j)
 {
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t k = 0; k < s->inner; k++) {
-            int order =
-                compare(s->x, (o * s->n + i) * s->inner + k, (o * s->n + j) * s->inner + k);
+            int order = compare(s->x, (o * s->n + i) * s->inner + k, (o * s->n + j) * s->inner + k);
 
             if (order != 0)
                 return order;
@@ -219,7 +218,8 @@ int op_unique(struct call *c)
 {
     const struct tensor *x = c->in[0];
     bool flat = attr_find(c->node, "axis") == NULL;
-    struct shape all = flat ? shape_of(1, (int64_t[]){ shape_count(&x->shape) }) : x->shape, y = all;
+    struct shape all = flat ? shape_of(1, (int64_t[]){ shape_count(&x->shape) }) : x->shape,
+                 y = all;
     int axis = flat ? 0 : call_axis(c, attr_int(c->node, "axis", 0), all.rank);
     struct slices s = { .x = x };
     int64_t *first, *group, n, *out;

@@ -118,7 +118,7 @@ int op_stft(struct call *c)
     int rank = x->shape.rank, count;
     bool onesided = attr_int(c->node, "onesided", 1) != 0,
          pairs = rank == 3 && x->shape.dim[2] == 2;
-    int64_t step, length, n, frames, bins;
+    int64_t step = 0, length, n, frames, bins;
     struct shape s;
     struct fft f;
 
@@ -130,7 +130,7 @@ int op_stft(struct call *c)
     length = call_has(c, 2) ? shape_count(&c->in[2]->shape) : n;
     if (call_has(c, 3) && !call_ints(c, 3, &length, 1, &count))
         return c->failed ? -1 : call_unknown(c, 0, x->dtype);
-    if (step < 1 || length < 1 || length > n ||
+    if (count != 1 || step < 1 || length < 1 || length > n ||
         (call_has(c, 2) && shape_count(&c->in[2]->shape) != length))
         return call_fail(c, "frames of %lld every %lld of a signal of %lld do not fit",
                          (long long)length, (long long)step, (long long)n);
@@ -156,10 +156,12 @@ int op_stft(struct call *c)
 int op_window(struct call *c)
 {
     bool hann = node_is(c->node, OP_HANNWINDOW), hamming = node_is(c->node, OP_HAMMINGWINDOW);
-    double a = hann ? 0.5 : hamming ? 25.0 / 46 : 0.42, b = hann || !hamming ? 0.5 : 21.0 / 46,
-           d = hann || hamming ? 0 : 0.08;
+    double a = hann      ? 0.5
+               : hamming ? 25.0 / 46
+                         : 0.42,
+           b = hann || !hamming ? 0.5 : 21.0 / 46, d = hann || hamming ? 0 : 0.08;
     enum dtype t = (enum dtype)attr_int(c->node, "output_datatype", DT_F32);
-    int64_t size, n;
+    int64_t size = -1, n;
     struct shape s = { .rank = 1 };
     int count;
 
@@ -187,7 +189,7 @@ static double mel(double hertz)
 int op_melweightmatrix(struct call *c)
 {
     enum dtype t = (enum dtype)attr_int(c->node, "output_datatype", DT_F32);
-    int64_t bins, length, rate, edge[3];
+    int64_t bins = 0, length = 0, rate = 0, edge[3];
     double low, step;
     struct shape s = { .rank = 2 };
     struct tensor *y = c->out[0];
@@ -198,8 +200,9 @@ int op_melweightmatrix(struct call *c)
     if (!call_ints(c, 0, &bins, 1, &n) || !call_ints(c, 1, &length, 1, &n) ||
         !call_ints(c, 2, &rate, 1, &n) || !call_has_data(c, 3) || !call_has_data(c, 4))
         return c->failed ? -1 : call_unknown(c, 0, t);
-    if (bins < 1 || length < 1 || rate < 1)
-        return call_fail(c, "bins, length or sample rate below 1");
+    if (bins < 1 || length < 1 || rate < 1 || length > 1 << 28 ||
+        shape_count(&c->in[3]->shape) != 1 || shape_count(&c->in[4]->shape) != 1)
+        return call_fail(c, "bins, length or sample rate below 1, or edges that are no numbers");
     s.dim[0] = length / 2 + 1;
     s.dim[1] = bins;
     if (call_out(c, 0, t, &s, false) == NULL)
@@ -211,8 +214,8 @@ int op_melweightmatrix(struct call *c)
         for (int k = 0; k < 3; k++) {
             double hertz = 700 * (pow(10, ((double)(i + k) * step + low) / 2595) - 1);
 
-            edge[k] = (int64_t)floor((double)(length + 1) * hertz / (double)rate);
-            edge[k] = edge[k] < 0 ? 0 : edge[k] >= s.dim[0] ? s.dim[0] - 1 : edge[k];
+            hertz = floor((double)(length + 1) * hertz / (double)rate);
+            edge[k] = !(hertz > 0) ? 0 : hertz < (double)s.dim[0] ? (int64_t)hertz : s.dim[0] - 1;
         }
         if (edge[0] == edge[1])
             tensor_put(y, (size_t)(edge[1] * bins + i), 1);

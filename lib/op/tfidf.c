@@ -62,7 +62,8 @@ static void weigh(struct call *c, const struct pool *p, float *y)
     const struct attr *weights = attr_find(c->node, "weights");
 
     for (int i = 0; i < p->nindexes; i++) {
-        float *v = &y[p->indexes[i]], w = weights != NULL && i < weights->n ? weights->floats[i] : 1;
+        float *v = &y[p->indexes[i]],
+              w = weights != NULL && i < weights->n ? weights->floats[i] : 1;
 
         if (strcmp(mode, "IDF") == 0)
             *v = *v > 0 ? w : 0;
