@@ -115,7 +115,7 @@ void cli_progress(long done, long total, const char *unit)
         return;
     if (start == 0)
         start = t;
-    if (done >= total) {
+    if (total >= 0 && done >= total) {
         fputs("\r\033[K", stderr);
         return;
     }
@@ -123,6 +123,9 @@ void cli_progress(long done, long total, const char *unit)
         return;
     last = t;
     rate = (double)done / (t - start);
-    fprintf(stderr, "\r\033[K%s: %ld/%ld %s, %.1f/s, %.0f s left", tool_name, done, total, unit,
-            rate, rate > 0 ? (double)(total - done) / rate : 0.0);
+    if (total < 0)
+        fprintf(stderr, "\r\033[K%s: %ld %s, %.1f/s", tool_name, done, unit, rate);
+    else
+        fprintf(stderr, "\r\033[K%s: %ld/%ld %s, %.1f/s, %.0f s left", tool_name, done, total, unit,
+                rate, rate > 0 ? (double)(total - done) / rate : 0.0);
 }

@@ -34,11 +34,14 @@ char *path_behind_link(const char *path)
     return real != NULL ? real : mem_strdup(path);
 }
 
-static int slurp(struct blob *b, int fd, const char *name, struct err *e)
+int blob_rest(struct blob *b, int fd, const char *name, const void *head, size_t nhead,
+              struct err *e)
 {
     struct buf buf = { 0 };
     char chunk[65536];
 
+    *b = (struct blob){ 0 };
+    buf_put(&buf, head, nhead);
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof chunk);
 
@@ -86,7 +89,7 @@ int blob_open(struct blob *b, const char *path, struct err *e)
         b->size = (size_t)st.st_size;
         b->mapped = true;
         b->mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-    } else if (slurp(b, fd, name, e) < 0) {
+    } else if (blob_rest(b, fd, name, NULL, 0, e) < 0) {
         goto out;
     }
     rc = 0;
@@ -144,6 +147,16 @@ static void pending_drop(const char *tmp)
             pending[i] = NULL;
 }
 
+/* Where stdout begins in a file of its own; -1 where it is none, or where every write goes to its end. */
+static int64_t stdout_start(void)
+{
+    struct stat st;
+
+    if (fstat(1, &st) < 0 || !S_ISREG(st.st_mode) || (fcntl(1, F_GETFL) & O_APPEND) != 0)
+        return -1;
+    return lseek(1, 0, SEEK_CUR);
+}
+
 int out_open(struct out *o, const char *path, struct err *e)
 {
     struct stat st;
@@ -153,6 +166,7 @@ int out_open(struct out *o, const char *path, struct err *e)
     *o = (struct out){ 0 };
     if (is_std(path)) {
         o->f = stdout;
+        o->start = stdout_start();
         return 0;
     }
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
@@ -160,6 +174,7 @@ int out_open(struct out *o, const char *path, struct err *e)
     o->path = path_behind_link(path);
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         o->f = fopen(path, "wbe");
+        o->start = -1;
     } else {
         o->tmp = mem_printf("%s.XXXXXX", o->path);
         fd = mkostemp(o->tmp, O_CLOEXEC);
@@ -213,6 +228,18 @@ void out_pad(struct out *o, size_t align)
     size_t n = (size_t)(-o->offset & (align - 1));
 
     out_put(o, zeros, n);
+}
+
+bool out_seekable(const struct out *o)
+{
+    return o->start >= 0;
+}
+
+void out_patch(struct out *o, uint64_t offset, const void *p, size_t size)
+{
+    if (o->error == 0 && (fflush(o->f) != 0 ||
+                          pwrite(fileno(o->f), p, size, o->start + (off_t)offset) != (ssize_t)size))
+        o->error = errno ? errno : EIO;
 }
 
 void out_digest_begin(struct out *o)
