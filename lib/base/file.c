@@ -198,8 +198,13 @@ int out_open(struct out *o, const char *path, struct err *e)
     return 0;
 }
 
+/* How many bytes may wait in memory before the disk begins: the sync at the end then waits less. */
+enum { AHEAD = 1 << 24 };
+
 void out_put(struct out *o, const void *p, size_t size)
 {
+    if (o->tmp != NULL && (o->offset + size) / AHEAD != o->offset / AHEAD)
+        sync_file_range(fileno(o->f), 0, 0, SYNC_FILE_RANGE_WRITE); /* only a hint */
     o->offset += size;
     if (o->digest != NULL)
         XXH3_128bits_update(o->digest, p, size);

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "image/scale.h"
@@ -81,14 +80,25 @@ static int parts_set(struct part *parts, int to, int from)
     return n;
 }
 
-static void row_add(float *row, const uint8_t *in, const struct part *parts, int n, int channels)
+/* A source row in float, (width, channels) -> (out_width, channels). */
+static void row_shrink(float *row, const uint8_t *in, const struct part *parts, int n, int channels)
 {
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < channels; k++) {
-            float v = (float)in[parts[i].from * channels + k] * parts[i].weight;
+    for (int i = 0, to; i < n; row += channels) {
+        float sum[3] = { 0 };
 
-            row[parts[i].to * channels + k] += v;
+        for (to = parts[i].to; i < n && parts[i].to == to; i++) {
+            const uint8_t *p = in + (size_t)parts[i].from * (size_t)channels;
+            float w = parts[i].weight;
+
+            sum[0] += (float)p[0] * w;
+            if (channels == 3) {
+                sum[1] += (float)p[1] * w;
+                sum[2] += (float)p[2] * w;
+            }
         }
+        for (int k = 0; k < channels; k++)
+            row[k] = sum[k];
+    }
 }
 
 void scale_area(struct image *out, const struct image *in)
@@ -106,8 +116,7 @@ void scale_area(struct image *out, const struct image *in)
         bool first = r == 0 || rows[r].to != rows[r - 1].to;
         bool last = r == nrows - 1 || rows[r].to != rows[r + 1].to;
 
-        memset(row, 0, n * sizeof *row);
-        row_add(row, in->data + (size_t)rows[r].from * pitch, cols, ncols, in->channels);
+        row_shrink(row, in->data + (size_t)rows[r].from * pitch, cols, ncols, in->channels);
         for (size_t i = 0; i < n; i++)
             sum[i] = first ? weight * row[i] : sum[i] + weight * row[i];
         for (size_t i = 0; last && i < n; i++)
