@@ -108,6 +108,7 @@ check: deps-check
 bench: deps-bench
 	@$(MAKE) -s all build/ort/.done
 	@tests/bench
+	@tests/bench_calpack
 
 # One libFuzzer target a reader, TIME seconds each (clang; seeds from the tests' own files).
 TIME ?= 60
