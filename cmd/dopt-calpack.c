@@ -228,6 +228,10 @@ static void options_check(struct options *o)
         cli_usage("--format 510 is NCHW by definition; NHWC samples need --format 610");
     if (o->config != NULL && o->pixels != NULL)
         cli_usage("--%s is the config's to say, in its block", o->pixels);
+    if (o->config != NULL && o->pack.reshape)
+        cli_usage("--dims: with --config the samples are as its block names them");
+    if (o->output != NULL && o->mode != PACK && o->mode != TO_NPY)
+        cli_usage("-o %s: only what is packed goes into a file", o->output);
     if (o->format == 0 && n > 4 && strcmp(o->output + n - 4, ".npy") == 0)
         o->format = PACKED_NPY;
     if (o->null && o->list == NULL)

@@ -320,6 +320,16 @@ assert (b == np.concatenate([a, a[1:2], a])).all()"
     fails 1 "cut.tar" dopt-calpack --size 9x9 -o out cut.tar
     head -c 3000 a.tar.gz >cut.tar.gz
     fails 1 "cut.tar.gz" dopt-calpack --size 9x9 -o out cut.tar.gz
+    # a zip written into a pipe, and a name that the C locale cannot spell
+    "$PY" -c "
+import sys, zipfile
+class Pipe:
+    write = sys.stdout.buffer.write
+    flush = sys.stdout.buffer.flush
+with zipfile.ZipFile(Pipe(), 'w', zipfile.ZIP_DEFLATED) as z:
+    z.write('imgs/c.bmp', 'bilder/\u00fc.bmp'); z.write('imgs/b.png', 'b.png')" >s.zip
+    [ "$(cat s.zip | dopt-calpack --list -)" = "$(printf '0\t<stdin>:bilder/\xc3\xbc.bmp\n1\t<stdin>:b.png')" ]
+    [ "$(dopt-calpack --list s.zip)" = "$(printf '0\ts.zip:bilder/\xc3\xbc.bmp\n1\ts.zip:b.png')" ]
     (cd imgs && tar -cf ../none.tar notes.txt)
     fails 1 "none.tar: holds no image (1 other files)" dopt-calpack --size 9x9 -o out none.tar
     fails 1 "a.tar: an archive is read in its order; pack it, then shuffle the bin" dopt-calpack --size 9x9 --shuffle 1 -o out a.tar

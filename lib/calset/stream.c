@@ -1,6 +1,7 @@
 /* stream.c: see stream.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct stream {
     uint8_t *head, chunk[1 << 16];
     size_t nhead;
     long images, ignored;
+    locale_t utf8; /* libarchive drops names that the locale cannot spell, and C is the tools' */
 };
 
 void member_release(struct member *m)
@@ -75,8 +77,12 @@ struct stream *stream_open(const char *path, int fd, const void *head, size_t nh
 
     s->name = mem_strdup(path);
     s->fd = fd;
+    s->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     s->ar = archive_read_new();
-    archive_read_support_filter_all(s->ar);
+    archive_read_support_filter_gzip(s->ar);
+    archive_read_support_filter_bzip2(s->ar);
+    archive_read_support_filter_xz(s->ar);
+    archive_read_support_filter_zstd(s->ar);
     archive_read_support_format_tar(s->ar);
     archive_read_support_format_zip(s->ar);
     if (fd < 0) {
@@ -120,17 +126,27 @@ static int member_read(struct stream *s, struct member *m, struct err *e)
     return r == ARCHIVE_EOF ? 0 : err_set(e, "%s", archive_error_string(s->ar));
 }
 
+/* The next header and its name, which may be NULL; what libarchive's calls give. */
+static int header_read(struct stream *s, struct archive_entry **entry, const char **name)
+{
+    locale_t before = s->utf8 != (locale_t)0 ? uselocale(s->utf8) : (locale_t)0;
+    int r = archive_read_next_header(s->ar, entry);
+
+    if (r == ARCHIVE_OK || r == ARCHIVE_WARN)
+        *name = archive_entry_pathname(*entry);
+    if (s->utf8 != (locale_t)0)
+        uselocale(before);
+    return r;
+}
+
 int stream_next(struct stream *s, struct member *m, struct err *e)
 {
     struct archive_entry *entry;
+    const char *name;
     int r;
 
     *m = (struct member){ 0 };
-    while ((r = archive_read_next_header(s->ar, &entry)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
-        const char *name = archive_entry_pathname(entry);
-
-        if (name == NULL) /* not to be spelled in this locale */
-            name = archive_entry_pathname_utf8(entry);
+    while ((r = header_read(s, &entry, &name)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
         if (archive_entry_filetype(entry) == AE_IFDIR)
             continue;
         if (name == NULL || !image_extension(name) || archive_entry_filetype(entry) != AE_IFREG ||
@@ -166,6 +182,8 @@ void stream_free(struct stream *s)
         warn("%s: %ld file%s ignored: not named like an image", s->name, s->ignored,
              s->ignored == 1 ? "" : "s");
     archive_read_free(s->ar);
+    if (s->utf8 != (locale_t)0)
+        freelocale(s->utf8);
     if (s->fd >= 0)
         close(s->fd);
     free(s->head);

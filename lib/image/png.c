@@ -64,14 +64,37 @@ static int orientation_of(png_structp png, png_infop info)
     return png_get_eXIf_1(png, info, &size, &exif) != 0 ? exif_orientation(exif, size) : 1;
 }
 
+/* Every chunk lies in the file: libpng allocates for some before it reads them. */
+static int chunks_check(const uint8_t *p, size_t size, struct err *e)
+{
+    struct cursor c = cursor_of(p, size);
+
+    cursor_skip(&c, 8);
+    for (;;) {
+        const uint8_t *head = cursor_take(&c, 8);
+
+        if (head != NULL)
+            cursor_skip(&c, (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 |
+                                head[3]);
+        cursor_skip(&c, 4); /* its CRC is libpng's to check */
+        if (c.bad)
+            return err_set(e, "truncated");
+        if (memcmp(head + 4, "IEND", 4) == 0)
+            return 0;
+    }
+}
+
 int png_decode(struct image *im, const uint8_t *p, size_t size, const struct want *w, struct err *e)
 {
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, e, on_error, on_warning);
+    png_structp png = NULL;
     png_infop info = NULL;
     png_bytep *volatile rows = NULL;
     volatile int rc = -1;
     struct cursor c = cursor_of(p, size);
 
+    if (chunks_check(p, size, e) < 0)
+        return -1;
+    png = png_create_read_struct(PNG_LIBPNG_VER_STRING, e, on_error, on_warning);
     if (png == NULL)
         return err_set(e, "libpng is of another version than its headers");
     if (setjmp(png_jmpbuf(png)) != 0)
