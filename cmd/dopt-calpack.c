@@ -439,7 +439,10 @@ static int pack_run(const struct options *o, char **args, struct err *e)
         goto out;
     cli_progress(0, 0, "");
     if (p.done == 0) {
-        err_set(e, "no sample is left of %ld", p.skipped);
+        if (p.skipped > 0)
+            err_set(e, "no sample is left: %ld broken", p.skipped);
+        else
+            err_set(e, "there are no samples from %ld on, counted from 0", o->pack.from);
         goto out;
     }
     rc = o->mode == LIST ? 0 : o->mode == SHEET ? sheet_write(&p, e) : packed_commit(&p.packed, e);

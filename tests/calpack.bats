@@ -331,6 +331,9 @@ with zipfile.ZipFile(Pipe(), 'w', zipfile.ZIP_DEFLATED) as z:
     [ "$(cat s.zip | dopt-calpack --list -)" = "$(printf '0\t<stdin>:bilder/\xc3\xbc.bmp\n1\t<stdin>:b.png')" ]
     [ "$(dopt-calpack --list s.zip)" = "$(printf '0\ts.zip:bilder/\xc3\xbc.bmp\n1\ts.zip:b.png')" ]
     (cd imgs && tar -cf ../none.tar notes.txt)
+    fails 1 "there are no samples from 5 on, counted from 0" dopt-calpack --size 9x9 --from 5 -o out a.tar
+    run -1 --separate-stderr bash -c 'echo imgs/a.jpg | dopt-calpack -o out'
+    [[ $stderr == "dopt-calpack: <stdin>: is neither an image, an archive, a .npy, .npz, 510 nor 610 file; a list of names needs --files-from, numbers without a header --dims" ]]
     fails 1 "none.tar: holds no image (1 other files)" dopt-calpack --size 9x9 -o out none.tar
     fails 1 "a.tar: an archive is read in its order; pack it, then shuffle the bin" dopt-calpack --size 9x9 --shuffle 1 -o out a.tar
 }
@@ -453,7 +456,7 @@ for t in 'f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1'.split():
     [ "$(cat log)" = "dopt-calpack: c.bin: 5 samples of 3x9x9, 5 resized" ]
     mkdir bad && printf x >bad/a.png
     run -1 --separate-stderr dopt-calpack --skip-broken --size 9x9 -o out bad
-    [ "${stderr_lines[1]}" = "dopt-calpack: no sample is left of 1" ]
+    [ "${stderr_lines[1]}" = "dopt-calpack: no sample is left: 1 broken" ]
     # the size comes from the first that can be read
     cp imgs/b.png bad/b.png
     run -0 dopt-calpack --skip-broken -o d.bin bad

@@ -94,14 +94,21 @@ static int run_alone(const struct ordered *o, long n, size_t size, struct err *e
     return rc < 0 ? -1 : 0;
 }
 
+enum { JOBS_MAX = 512 };
+
 int ordered_run(const struct ordered *o, long n, size_t size, int jobs, struct err *e)
 {
-    struct ring r = { .o = o, .nitems = 2L * jobs, .n = n };
+    struct ring r = { .o = o, .n = n };
     pthread_t *threads;
     int started = 0, rc = -1;
 
-    if (jobs <= 1 || n <= 1)
+    if (jobs > JOBS_MAX)
+        jobs = JOBS_MAX;
+    if (jobs > n)
+        jobs = (int)n;
+    if (jobs <= 1)
         return run_alone(o, n, size, e);
+    r.nitems = 2L * jobs;
     pthread_mutex_init(&r.lock, NULL);
     pthread_cond_init(&r.made, NULL);
     pthread_cond_init(&r.free, NULL);

@@ -89,14 +89,23 @@ static int add_pipe(struct pack *p, const char *name, int fd, struct err *e)
     uint8_t head[HEAD];
     ssize_t n = head_read(fd, head);
     struct blob b;
+    bool array;
 
     if (n < 0)
         return err_set(e, "%s: cannot read:", name);
     if (stream_is(head, (size_t)n))
         return add_stream(p, name, dup(fd), head, (size_t)n, e);
+    array = array_is(head, (size_t)n) || p->o->reshape;
+    if (!array && image_format(head, (size_t)n) == NULL)
+        return n == 0 ? err_set(e, "%s: is empty", name)
+                      : err_set(e,
+                                "%s: is neither an image, an archive, a .npy, .npz, 510 nor 610 "
+                                "file; a list of names needs --files-from, numbers without a "
+                                "header --dims",
+                                name);
     if (blob_rest(&b, fd, name, head, (size_t)n, e) < 0)
         return -1;
-    if (array_is(head, (size_t)n) || image_format(head, (size_t)n) == NULL)
+    if (array)
         return add_array(p, name, &b, NULL, e);
     add_image(p, name, &b);
     return 0;
