@@ -177,7 +177,8 @@ for c in 'group3', 'group4', 'tiff_ccitt':
     rgb.convert('1').save(f'{c}.tif', compression=c)
 for n in 1, 3, 4:
     cv2.imwrite(f'deep{n}.tiff', deep[:, :, :n])
-cv2.imwrite('cv.TIF', base); cv2.imwrite('float.tiff', base.astype(np.float32) / 255)
+cv2.imwrite('cv.TIF', base); cv2.imwrite('signed.tiff', base.astype(np.float32) / 255)
+gray.convert('F').save('float32.tif'); gray.convert('I').save('int32.tif'); Image.fromarray(deep[:, :, 0]).save('deep.tif')
 for name, im in ('rgb', '.rgb.png'), ('gray', '.gray.png'), ('rgba', '.rgba.png'):
     for c in 'None', 'LZW', 'Zip', 'JPEG' if name != 'rgba' else 'RLE':
         convert(im, '-compress', c, f'im{name}{c}.TIFF')
