@@ -77,7 +77,7 @@ static int chunks_check(const uint8_t *p, size_t size, struct err *e)
             cursor_skip(&c, (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 |
                                 head[3]);
         cursor_skip(&c, 4); /* its CRC is libpng's to check */
-        if (c.bad)
+        if (head == NULL || c.bad)
             return err_set(e, "truncated");
         if (memcmp(head + 4, "IEND", 4) == 0)
             return 0;
