@@ -21,7 +21,7 @@ CFLAGS_ALL = -std=gnu11 -ffp-contract=off -fno-math-errno -fno-trapping-math -D_
           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 # Kernels: loops that vectorize; never -ffast-math, results must not depend on the compiler's mood.
 $(B)/lib/op/%.o $(B)/lib/observe/%.o $(B)/lib/quant/%.o $(B)/lib/image/%.o: OPT := -O3
-LIBS   := -ldnnl -lprotobuf-c -larchive -ljpeg -lxxhash -lz -lm
+LIBS   := -ldnnl -lprotobuf-c -larchive -ljpeg -lpng -lwebp -ltiff -lxxhash -lz -lm
 
 PROTO := $(wildcard proto/*.proto)
 PSRC  := $(PROTO:proto/%.proto=$(B)/proto/%.pb-c.c)
@@ -64,9 +64,10 @@ $(B)/test/%: tests/unit/%.c $(B)/libdopt.a
 unit: $(UNIT)
 
 # ---- what Debian has and we need -------------------------------------------------------------
-DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev libstb-dev zlib1g-dev \
-              libdnnl-dev libjpeg62-turbo-dev libxxhash-dev
-DEPS_CHECK := bats mandoc libonnx-testdata python3-numpy python3-onnx python3-opencv python3-pil
+DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev zlib1g-dev \
+              libdnnl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libxxhash-dev
+DEPS_CHECK := bats mandoc libonnx-testdata python3-numpy python3-onnx python3-opencv python3-pil \
+              imagemagick libtiff-tools
 DEPS_LINT  := clang-tidy clang-format cppcheck shellcheck mandoc
 DEPS_BENCH := python3-torch python3-torchvision python3-onnx python3-numpy
 
@@ -107,6 +108,7 @@ check: deps-check
 bench: deps-bench
 	@$(MAKE) -s all unit build/ort/.done
 	@tests/bench
+	@tests/bench_calpack
 
 # One libFuzzer target a reader, TIME seconds each (clang; seeds from the tests' own files).
 TIME ?= 60

@@ -11,10 +11,19 @@
 #include "cli.h"
 
 static const char *tool_name, *usage_text;
+static bool progress_shown; /* its line is to be erased before another */
+
+static void progress_erase(void)
+{
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = false;
+}
 
 /* One line whatever names are in it: control characters come out as \xNN. */
 static void print_line(const char *before, const char *msg)
 {
+    progress_erase();
     fprintf(stderr, "%s: %s", tool_name, before);
     for (; *msg != '\0'; msg++)
         fprintf(stderr, (unsigned char)*msg < 32 || *msg == 127 ? "\\x%02x" : "%c",
@@ -115,14 +124,18 @@ void cli_progress(long done, long total, const char *unit)
         return;
     if (start == 0)
         start = t;
-    if (done >= total) {
-        fputs("\r\033[K", stderr);
+    if (total >= 0 && done >= total) {
+        progress_erase();
         return;
     }
     if (t - last < 0.1 || t == start)
         return;
     last = t;
     rate = (double)done / (t - start);
-    fprintf(stderr, "\r\033[K%s: %ld/%ld %s, %.1f/s, %.0f s left", tool_name, done, total, unit,
-            rate, rate > 0 ? (double)(total - done) / rate : 0.0);
+    progress_shown = true;
+    if (total < 0)
+        fprintf(stderr, "\r\033[K%s: %ld %s, %.1f/s", tool_name, done, unit, rate);
+    else
+        fprintf(stderr, "\r\033[K%s: %ld/%ld %s, %.1f/s, %.0f s left", tool_name, done, total, unit,
+                rate, rate > 0 ? (double)(total - done) / rate : 0.0);
 }

@@ -26,7 +26,8 @@ long cli_number(const char *option, const char *text, long least);
 int cli_finish(void);
 
 /* A progress line on stderr, rewritten in place, only where stderr is a terminal:
- * "dopt-observe: 120/500 samples, 85.1/s, 4 s left". done == total ends and erases the line. */
+ * "dopt-observe: 120/500 samples, 85.1/s, 4 s left". done == total ends and erases the line. A total of
+ * -1 is not known: "dopt-calpack: 120 samples, 85.1/s". */
 void cli_progress(long done, long total, const char *unit);
 
 #endif

@@ -1,7 +1,8 @@
-/* dopt-calpack: images and arrays into one 510 or 610 calibration bin, and looking into one.
+/* dopt-calpack: images and arrays into one 510, 610 or .npy calibration file, and looking into one.
  * man dopt-calpack(1); the formats: dopt-calset(5).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,32 +12,56 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/ordered.h"
-#include "calset/bin.h"
 #include "calset/npy.h"
 #include "calset/pack.h"
+#include "calset/packed.h"
+#include "calset/sheet.h"
+#include "calset/stats.h"
 #include "cli.h"
 #include "conf/conf.h"
+#include "pixels.h"
 
 static const char usage[] =
-    "usage: dopt-calpack [-hV] [-c config.prototxt [--input N]] [--fit stretch|crop|letterbox]\n"
-    "                    [--format 510|610] [--gray] [--image-format BGR|RGB] [-j N]\n"
-    "                    [--layout NCHW|NHWC] [--mean a,b,c] [--no-resize] [--size HxW]\n"
-    "                    [--std s] [-o OUT.bin] [FILE|FOLDER ...]\n"
-    "       dopt-calpack --info|--verify|--cat [FILE ...]\n"
+    "usage: dopt-calpack [-0hvV] [-c config.prototxt [--input N]] [--count N] [--dims D,...]\n"
+    "                    [--files-from LIST] [--fit stretch|crop|letterbox]\n"
+    "                    [--format 510|610|npy] [--from N] [--gray] [--image-format BGR|RGB]\n"
+    "                    [-j N] [--layout NCHW|NHWC] [--max-pixels N] [--mean a,b,c]\n"
+    "                    [--no-resize] [--resize linear|area|nearest|cubic] [--shuffle SEED]\n"
+    "                    [--size HxW] [--skip-broken] [--std s]\n"
+    "                    [--list | --sheet OUT.png | -o OUT] [SOURCE ...]\n"
+    "       dopt-calpack --info|--verify|--cat [--layout NCHW|NHWC] [FILE ...]\n"
     "       dopt-calpack --to-npy [-o OUT.npy] [FILE]\n";
 
-enum mode { PACK, INFO, VERIFY, CAT, TO_NPY };
+enum mode { PACK, LIST, SHEET, INFO, VERIFY, CAT, TO_NPY };
 enum { MAX_CHANNELS = 3 };
 
 struct options {
     int mode, format, block; /* format 0: by the shape */
     long jobs;
-    const char *config, *output, *pixels; /* pixels: the last option that config settles itself */
-    struct images_options images;
+    bool null, verbose;
+    const char *config, *output, *sheet, *list;
+    const char *pixels; /* the last option that config settles itself */
+    struct pack_options pack;
     float means[MAX_CHANNELS], stds[MAX_CHANNELS];
 };
 
-enum { FIT = 256, FORMAT, GRAY, IMAGE_FORMAT, LAYOUT, MEAN, NO_RESIZE, SIZE, STD, INPUT };
+enum {
+    COUNT = 256,
+    DIMS,
+    FILES_FROM,
+    FORMAT,
+    FROM,
+    GRAY,
+    IMAGE_FORMAT,
+    INPUT,
+    LAYOUT,
+    MEAN,
+    SHEET_TO,
+    SHUFFLE,
+    SIZE,
+    SKIP_BROKEN,
+    STD,
+};
 
 static int numbers(const char *option, const char *text, double least, float out[MAX_CHANNELS])
 {
@@ -65,6 +90,37 @@ static int word(const char *option, const char *text, const char *first, const c
     return strcmp(text, second) == 0;
 }
 
+/* The dims of a sample: D,D,… or DxDx… */
+static void set_dims(struct shape *s, const char *text)
+{
+    *s = (struct shape){ 0 };
+    for (const char *p = text;; p++) {
+        char *end;
+        long v = strtol(p, &end, 10);
+
+        if (end == p || v < 1 || s->rank == RANK_MAX - 1 ||
+            (*end != ',' && *end != 'x' && *end != '\0'))
+            cli_usage(
+                "--dims: '%s' is not the dims of a sample, at most %d of them, as in 3,224,224",
+                text, RANK_MAX - 1);
+        s->dim[s->rank++] = v;
+        p = end;
+        if (*p == '\0')
+            break;
+    }
+    if (shape_count(s) < 0 || shape_count(s) > INT32_MAX)
+        cli_usage("--dims: '%s' is too large", text);
+}
+
+static int set_format(const char *text)
+{
+    if (strcmp(text, "npy") == 0)
+        return PACKED_NPY;
+    if (strcmp(text, "510") != 0 && strcmp(text, "610") != 0)
+        cli_usage("--format: '%s' is neither 510, 610 nor npy", text);
+    return atoi(text);
+}
+
 static void set_size(struct images_options *io, const char *text)
 {
     char *end, *last;
@@ -78,15 +134,24 @@ static void set_size(struct images_options *io, const char *text)
 
 static void set_option(struct options *o, int c, const char *name)
 {
-    struct images_options *io = &o->images;
+    struct images_options *io = &o->pack.images;
 
     switch (c) {
-    case FIT:
-        if (!image_fit_from(&io->fit, optarg))
-            cli_usage("--fit: '%s' is neither stretch, crop nor letterbox", optarg);
+    case COUNT:
+        o->pack.count = cli_number("--count", optarg, 1);
+        break;
+    case DIMS:
+        o->pack.reshape = true;
+        set_dims(&o->pack.dims, optarg);
+        break;
+    case FILES_FROM:
+        o->list = optarg;
         break;
     case FORMAT:
-        o->format = word("--format", optarg, "510", "610") ? 610 : 510;
+        o->format = set_format(optarg);
+        break;
+    case FROM:
+        o->pack.from = cli_number("--from", optarg, 0);
         break;
     case GRAY:
         io->channels = 1;
@@ -95,6 +160,9 @@ static void set_option(struct options *o, int c, const char *name)
         io->rgb = word("--image-format", optarg, "BGR", "RGB");
         o->pixels = name;
         break;
+    case INPUT:
+        o->block = (int)cli_number("--input", optarg, 1);
+        break;
     case LAYOUT:
         io->nhwc = word("--layout", optarg, "NCHW", "NHWC");
         break;
@@ -102,18 +170,26 @@ static void set_option(struct options *o, int c, const char *name)
         io->nmeans = numbers("--mean", optarg, -3.4e38, o->means);
         o->pixels = name;
         break;
-    case NO_RESIZE:
-        io->no_resize = true;
+    case SHEET_TO:
+        o->mode = SHEET;
+        o->sheet = optarg;
+        break;
+    case SHUFFLE:
+        o->pack.shuffle = true;
+        o->pack.seed = (uint64_t)cli_number("--shuffle", optarg, 0);
         break;
     case SIZE:
         set_size(io, optarg);
+        break;
+    case SKIP_BROKEN:
+        io->skip_broken = true;
         break;
     case STD:
         io->nstds = numbers("--std", optarg, 0, o->stds);
         o->pixels = name;
         break;
-    case INPUT:
-        o->block = (int)cli_number("--input", optarg, 1);
+    case '0':
+        o->null = true;
         break;
     case 'c':
         o->config = optarg;
@@ -124,187 +200,261 @@ static void set_option(struct options *o, int c, const char *name)
     case 'o':
         o->output = optarg;
         break;
-    case 'h':
-        cli_help();
-    case 'V':
-        cli_version();
+    case 'v':
+        o->verbose = true;
+        break;
     default:
-        cli_usage("see the options below");
+        if (!pixels_option(&io->image, c, optarg))
+            cli_option(c);
     }
+}
+
+static void options_check(struct options *o)
+{
+    struct images_options *io = &o->pack.images;
+    size_t n = o->output == NULL ? 0 : strlen(o->output);
+
+    io->means = o->means;
+    io->stds = o->stds;
+    if (io->nmeans == 1 && io->channels == 3) {
+        io->nmeans = 3;
+        o->means[1] = o->means[2] = o->means[0];
+    }
+    if (io->nmeans > io->channels || io->nmeans == 2)
+        cli_usage("--mean: %d numbers for %d channels", io->nmeans, io->channels);
+    if (io->nstds != 1 && io->nstds != 0 && io->nstds != io->channels)
+        cli_usage("--std: %d numbers for %d channels", io->nstds, io->channels);
+    if (o->format == 510 && io->nhwc)
+        cli_usage("--format 510 is NCHW by definition; NHWC samples need --format 610");
+    if (o->config != NULL && o->pixels != NULL)
+        cli_usage("--%s is the config's to say, in its block", o->pixels);
+    if (o->config != NULL && o->pack.reshape)
+        cli_usage("--dims: with --config the samples are as its block names them");
+    if (o->output != NULL && o->mode != PACK && o->mode != TO_NPY)
+        cli_usage("-o %s: only what is packed goes into a file", o->output);
+    if (o->format == 0 && n > 4 && strcmp(o->output + n - 4, ".npy") == 0)
+        o->format = PACKED_NPY;
+    if (o->null && o->list == NULL)
+        o->list = "-";
+    o->pack.names = o->mode == LIST;
 }
 
 static void options_read(struct options *o, int argc, char **argv)
 {
     const struct option longs[] = {
+        { "null", no_argument, NULL, '0' },
         { "config", required_argument, NULL, 'c' },
-        { "fit", required_argument, NULL, FIT },
+        { "count", required_argument, NULL, COUNT },
+        { "dims", required_argument, NULL, DIMS },
+        { "files-from", required_argument, NULL, FILES_FROM },
         { "format", required_argument, NULL, FORMAT },
+        { "from", required_argument, NULL, FROM },
         { "gray", no_argument, NULL, GRAY },
         { "image-format", required_argument, NULL, IMAGE_FORMAT },
         { "input", required_argument, NULL, INPUT },
         { "jobs", required_argument, NULL, 'j' },
         { "layout", required_argument, NULL, LAYOUT },
         { "mean", required_argument, NULL, MEAN },
-        { "no-resize", no_argument, NULL, NO_RESIZE },
         { "output", required_argument, NULL, 'o' },
+        { "sheet", required_argument, NULL, SHEET_TO },
+        { "shuffle", required_argument, NULL, SHUFFLE },
         { "size", required_argument, NULL, SIZE },
+        { "skip-broken", no_argument, NULL, SKIP_BROKEN },
         { "std", required_argument, NULL, STD },
+        PIXELS_OPTIONS,
+        { "list", no_argument, &o->mode, LIST },
         { "info", no_argument, &o->mode, INFO },
         { "verify", no_argument, &o->mode, VERIFY },
         { "cat", no_argument, &o->mode, CAT },
         { "to-npy", no_argument, &o->mode, TO_NPY },
+        { "verbose", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { 0 },
     };
     int c, at = 0;
 
-    *o =
-        (struct options){ .images.channels = 3, .jobs = sysconf(_SC_NPROCESSORS_ONLN), .block = 1 };
-    while ((c = getopt_long(argc, argv, "c:hj:o:V", longs, &at)) != -1)
+    *o = (struct options){ .jobs = sysconf(_SC_NPROCESSORS_ONLN), .block = 1 };
+    o->pack.images.channels = 3;
+    o->pack.count = -1;
+    while ((c = getopt_long(argc, argv, "0c:hj:o:vV", longs, &at)) != -1)
         if (c != 0)
             set_option(o, c, longs[at].name);
-    o->images.means = o->means;
-    o->images.stds = o->stds;
-    if (o->images.nmeans == 1 && o->images.channels == 3) {
-        o->images.nmeans = 3;
-        o->means[1] = o->means[2] = o->means[0];
-    }
-    if (o->images.nmeans > o->images.channels || o->images.nmeans == 2)
-        cli_usage("--mean: %d numbers for %d channels", o->images.nmeans, o->images.channels);
-    if (o->images.nstds != 1 && o->images.nstds != 0 && o->images.nstds != o->images.channels)
-        cli_usage("--std: %d numbers for %d channels", o->images.nstds, o->images.channels);
-    if (o->format == 510 && o->images.nhwc)
-        cli_usage("--format 510 is NCHW by definition; NHWC samples need --format 610");
-    if (o->config != NULL && o->pixels != NULL)
-        cli_usage("--%s is the config's to say, in its block", o->pixels);
+    options_check(o);
 }
 
+/* A run over the samples, in their order. */
 struct packing {
+    const struct options *o;
     struct pack pack;
-    struct out out;
-    size_t size; /* bytes of a sample */
+    struct packed packed;
+    struct sheet *sheet;
+    long done, skipped;
 };
 
 static int sample_make(void *ctx, long i, void *item, struct err *e)
 {
-    return pack_get(&((struct packing *)ctx)->pack, i, item, e);
+    struct packing *p = ctx;
+
+    return p->o->mode == LIST ? pack_get(&p->pack, i, NULL, item, e)
+                              : pack_get(&p->pack, i, item, NULL, e);
 }
 
 static void sample_take(void *ctx, long i, const void *item)
 {
     struct packing *p = ctx;
 
-    out_put(&p->out, item, p->size);
+    if (p->o->mode == LIST) {
+        char *name = *(char *const *)item;
+
+        printf("%ld\t%s\n", p->done, name);
+        free(name);
+    } else if (p->o->mode == SHEET) {
+        sheet_add(p->sheet, item);
+    } else {
+        packed_put(&p->packed, item);
+    }
+    p->done++;
     cli_progress(i + 1, p->pack.n, "samples");
+}
+
+static void sample_drop(void *ctx, long i, const struct err *e)
+{
+    struct packing *p = ctx;
+
+    warn("%s: left out", e->msg);
+    p->skipped++;
+    cli_progress(i + 1, p->pack.n, "samples");
+}
+
+/* The names in a list, one a line, or ended by a NUL each. */
+static int list_add(struct pack *p, const char *path, bool null, struct err *e)
+{
+    const char end = null ? '\0' : '\n';
+    struct blob b;
+    int rc = 0;
+
+    if (blob_open(&b, path, e) < 0)
+        return -1;
+    for (size_t at = 0; rc == 0 && at < b.size;) {
+        const uint8_t *last = memchr(b.data + at, end, b.size - at);
+        size_t n = last == NULL ? b.size - at : (size_t)(last - (b.data + at));
+        char *name = mem_printf("%.*s", (int)n, (const char *)b.data + at);
+
+        if (n > 0)
+            rc = pack_add(p, name, e);
+        free(name);
+        at += n + 1;
+    }
+    blob_release(&b);
+    if (rc == 0 && p->nparts == 0)
+        err_set(e, "%s: holds no name", strcmp(path, "-") == 0 ? "<stdin>" : path);
+    return rc < 0 || p->nparts == 0 ? -1 : 0;
 }
 
 static int pack_open(struct pack *p, const struct options *o, char **args, struct conf *conf,
                      struct err *e)
 {
     if (o->config != NULL)
-        return conf_read(conf, o->config, e) < 0 ||
-                       pack_add_conf(p, conf, o->block, &o->images, e) < 0
-                   ? -1
-                   : 0;
-    if (*args == NULL)
+        return conf_read(conf, o->config, e) < 0 ? -1 : pack_add_conf(p, conf, o->block, e);
+    if (*args == NULL && o->list == NULL)
         return pack_add(p, "-", e);
     for (; *args != NULL; args++)
         if (pack_add(p, *args, e) < 0)
             return -1;
-    return 0;
+    return o->list == NULL ? 0 : list_add(p, o->list, o->null, e);
 }
 
-/* The header for n samples; the format that was not asked for is 510 where it can be. */
-static int header_put(struct out *out, int format, const struct pack *p, bool nhwc, struct err *e)
+static int sheet_write(const struct packing *p, struct err *e)
 {
-    struct shape s = { .rank = p->sample.rank + 1 };
-    struct buf head = { 0 };
-    char text[200];
-
-    s.dim[0] = p->n;
-    memcpy(s.dim + 1, p->sample.dim, (size_t)p->sample.rank * sizeof *s.dim);
-    shape_text(&s, text);
-    if (format == 0)
-        format = s.rank == 4 && !nhwc ? 510 : 610;
-    if (format == 510 && s.rank != 4)
-        return err_set(e, "%s is not N x C x H x W, which --format 510 needs; use 610", text);
-    for (int i = 0; i < s.rank; i++)
-        if (s.dim[i] > INT32_MAX)
-            return err_set(e, "%s: a dim does not fit in the header's 32 bits", text);
-    bin_header(&head, format, &s);
-    out_put(out, head.data, head.size);
-    buf_release(&head);
-    return 0;
-}
-
-static int pack_write(const struct options *o, char **args, struct err *e)
-{
-    struct packing p = { 0 };
-    struct ordered run = { sample_make, sample_take, &p };
-    struct conf conf = { 0 };
+    struct buf png = { 0 };
+    struct image im;
+    struct out out;
     int rc = -1;
 
-    if (pack_open(&p.pack, o, args, &conf, e) < 0 || pack_begin(&p.pack, &o->images, e) < 0)
-        goto out;
-    p.size = (size_t)shape_count(&p.pack.sample) * sizeof(float);
-    if (out_open(&p.out, o->output, e) < 0 ||
-        header_put(&p.out, o->format, &p.pack, o->images.nhwc, e) < 0 ||
-        ordered_run(&run, p.pack.n, p.size, (int)o->jobs, e) < 0)
-        goto out;
-    rc = out_commit(&p.out, e);
-out:
-    pack_release(&p.pack);
-    conf_release(&conf);
-    out_release(&p.out);
+    sheet_draw(p->sheet, &im);
+    image_write_png(&png, &im);
+    if (out_open(&out, p->o->sheet, e) == 0) {
+        out_put(&out, png.data, png.size);
+        rc = out_commit(&out, e);
+        out_release(&out);
+    }
+    buf_release(&png);
+    image_release(&im);
     return rc;
 }
 
-/* One line of --info: every `channels`-th run of `inner` elements, from `channel` on. */
-static void stats_print(const struct array *a, size_t channel, size_t channels, size_t inner)
+/* One line of what was done, for a person. */
+static void summary_print(const struct packing *p)
 {
-    size_t n = tensor_size(&a->tensor) / dtype_size(a->tensor.dtype), count = 0, nans = 0;
-    double min = INFINITY, max = -INFINITY, sum = 0, squares = 0, mean;
-
-    for (int pass = 0; pass < 2; pass++) {
-        mean = count == 0 ? 0 : sum / (double)count;
-        for (size_t at = channel * inner; at < n; at += channels * inner)
-            for (size_t i = at; i < at + inner; i++) {
-                double v = tensor_get(&a->tensor, i);
-
-                if (pass == 1) {
-                    squares += isnan(v) ? 0 : (v - mean) * (v - mean);
-                } else if (isnan(v)) {
-                    nans++;
-                } else {
-                    min = v < min ? v : min;
-                    max = v > max ? v : max;
-                    sum += v;
-                    count++;
-                }
-            }
-    }
-    if (count == 0)
-        min = max = mean = NAN;
-    printf("\t%zu\t%.9g\t%.9g\t%.9g\t%.9g\t%zu\n", channel, min, max, mean,
-           count == 0 ? (double)NAN : sqrt(squares / (double)count), nans);
-}
-
-static void info_print(const struct array *a)
-{
-    const struct shape *s = &a->tensor.shape;
-    size_t channels = a->bin == 510 ? (size_t)s->dim[1] : 1;
-    size_t inner = a->bin == 510 ? (size_t)(s->dim[2] * s->dim[3])
-                                 : tensor_size(&a->tensor) / dtype_size(a->tensor.dtype);
+    const struct options *o = p->o;
+    long resized = pack_resized(&p->pack);
     char text[200];
 
-    if (a->bin != 0)
-        printf("%s: %d %s\n", a->name, a->bin, shape_text(s, text));
-    else
-        printf("%s: %s %s\n", a->name, dtype_name(a->tensor.dtype), shape_text(s, text));
-    printf("\tchannel\tmin\tmax\tmean\tstd\tnan\n");
-    for (size_t c = 0; c < channels; c++)
-        stats_print(a, c, channels, inner);
+    if (p->skipped > 0)
+        warn("%ld broken image%s left out, %ld sample%s packed", p->skipped,
+             p->skipped == 1 ? "" : "s", p->done, p->done == 1 ? "" : "s");
+    if (o->mode != PACK || (!o->verbose && !isatty(2)))
+        return;
+    fprintf(stderr, "dopt-calpack: %s: %ld samples of %s",
+            o->output == NULL ? "<stdout>" : o->output, p->done, shape_text(&p->pack.sample, text));
+    if (resized > 0)
+        fprintf(stderr, ", %ld resized", resized);
+    fputc('\n', stderr);
+}
+
+static int results_open(struct packing *p, struct err *e)
+{
+    int format = p->o->format;
+    bool nhwc = p->o->pack.images.nhwc;
+
+    if (p->o->mode == SHEET)
+        p->sheet = sheet_new(&p->pack.sample, nhwc);
+    if (p->o->mode != PACK)
+        return 0;
+    if (format == 0)
+        format = p->pack.sample.rank == 3 && !nhwc ? 510 : 610;
+    return packed_open(&p->packed, p->o->output, format, &p->pack.sample, p->pack.n, e);
+}
+
+static int pack_run(const struct options *o, char **args, struct err *e)
+{
+    struct packing p = { .o = o };
+    struct ordered run = { sample_make, sample_take, &p, sample_drop };
+    struct conf conf = { 0 };
+    long n;
+    int rc = -1;
+
+    pack_init(&p.pack, &o->pack);
+    if (pack_open(&p.pack, o, args, &conf, e) < 0 || pack_begin(&p.pack, e) < 0 ||
+        results_open(&p, e) < 0)
+        goto out;
+    n = p.pack.n < 0 ? LONG_MAX : p.pack.n;
+    if (o->mode == SHEET && n > SHEET_MAX)
+        n = SHEET_MAX;
+    if (ordered_run(&run, n,
+                    o->mode == LIST ? sizeof(char *)
+                                    : (size_t)shape_count(&p.pack.sample) * sizeof(float),
+                    (int)o->jobs, e) < 0)
+        goto out;
+    cli_progress(0, 0, "");
+    if (p.done == 0) {
+        if (p.skipped > 0)
+            err_set(e, "no sample is left: %ld broken", p.skipped);
+        else
+            err_set(e, "there are no samples from %ld on, counted from 0", o->pack.from);
+        goto out;
+    }
+    rc = o->mode == LIST ? 0 : o->mode == SHEET ? sheet_write(&p, e) : packed_commit(&p.packed, e);
+    if (rc == 0)
+        summary_print(&p);
+out:
+    if (p.sheet != NULL)
+        sheet_free(p.sheet);
+    pack_release(&p.pack);
+    conf_release(&conf);
+    packed_release(&p.packed);
+    return rc;
 }
 
 /* One line a sample. */
@@ -340,7 +490,7 @@ static int look(const struct options *o, const char *path, struct err *e)
     int rc = array_open(&a, path, NULL, e);
 
     if (rc == 0 && o->mode == INFO)
-        info_print(&a);
+        stats_print(&a, o->pack.images.nhwc, stdout);
     else if (rc == 0 && o->mode == CAT)
         cat_print(&a);
     else if (rc == 0 && o->mode == TO_NPY)
@@ -362,12 +512,14 @@ int main(int argc, char **argv)
         cli_usage("--to-npy takes one file");
     if (o.config != NULL && *args != NULL)
         cli_usage("%s: with --config the samples are those that its block names", *args);
+    if (o.config != NULL && o.list != NULL)
+        cli_usage("--files-from: with --config the samples are those that its block names");
     if ((o.mode == PACK || o.mode == TO_NPY) && o.output == NULL && isatty(1))
         cli_usage("the output is binary: name a file with -o, or pipe it");
-    if (o.mode == PACK) {
-        if (pack_write(&o, args, &e) < 0)
+    if (o.mode == PACK || o.mode == SHEET || o.mode == LIST) {
+        if (pack_run(&o, args, &e) < 0)
             cli_die(&e);
-        return 0;
+        return o.mode == LIST ? cli_finish() : 0;
     }
     do
         if (look(&o, *args == NULL ? "-" : *args, &e) < 0)

@@ -17,8 +17,9 @@
 static const char usage[] =
     "usage: dopt-observe [-dhV] [-c config.prototxt | -i NAME=FILE ...] [--input_format "
     "NHWC|NCHW]\n"
-    "                    [--fit stretch|crop|letterbox] [--no-resize] [--shard I/N] [--resume]\n"
-    "                    [--all] [-j N] [-o OUT] [FILE ...]\n";
+    "                    [--fit stretch|crop|letterbox] [--resize linear|area|nearest|cubic]\n"
+    "                    [--no-resize] [--max-pixels N] [--shard I/N] [--resume] [--all] [-j N]\n"
+    "                    [-o OUT] [FILE ...]\n";
 
 enum { SHARD = 256, RESUME, ALL };
 enum { CHECKPOINT = 30 }; /* seconds between what --resume can start from */
@@ -71,12 +72,18 @@ static char *part_path(const struct options *o)
 static void save(struct dopt_file *f, const struct observed *seen, const struct options *o,
                  const char *path, bool whole)
 {
-    const char *options[2];
+    const char *options[4];
     struct outputs own = { 1, { "OBSERVED" }, { { 0 } } };
     int n = 0;
 
     if (o->samples.nhwc)
         options[n++] = "--input_format=NHWC";
+    if (o->samples.image.fit != FIT_STRETCH)
+        options[n++] = o->samples.image.fit == FIT_CROP ? "--fit=crop" : "--fit=letterbox";
+    if (o->samples.image.kernel != KERNEL_LINEAR)
+        options[n++] = o->samples.image.kernel == KERNEL_AREA      ? "--resize=area"
+                       : o->samples.image.kernel == KERNEL_NEAREST ? "--resize=nearest"
+                                                                   : "--resize=cubic";
     if (o->all)
         options[n++] = "--all";
     observed_pack(seen, &own.bytes[0]);

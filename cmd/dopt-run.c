@@ -19,7 +19,8 @@
 
 static const char usage[] =
     "usage: dopt-run [-hV] [-c config.prototxt | -i NAME=FILE ...] [--input_format NHWC|NCHW]\n"
-    "                [--fit stretch|crop|letterbox] [--no-resize] [-j N] [--limit N] [--compare]\n"
+    "                [--fit stretch|crop|letterbox] [--resize linear|area|nearest|cubic]\n"
+    "                [--no-resize] [--max-pixels N] [-j N] [--limit N] [--compare]\n"
     "                [--labels FILE[:ARRAY]] [--chain none|safe|all] [--profile FILE] [-o OUT]\n"
     "                [FILE ...]\n";
 

@@ -26,7 +26,8 @@ static const char usage[] =
     "usage: dopt -m 0 --framework 3|5 --model FILE [--weight FILE] --cal_conf FILE --output FILE\n"
     "            [--input_format NHWC|NCHW] [--input_shape SHAPES] [--out_nodes NAMES]\n"
     "            [--compress_conf PARAM] [--device_idx N] [--as grid|qdq] [--method METHOD]\n"
-    "            [--exclude NAMES] [--shards N] [--jobs N] [--fit HOW] [--no-resize] [--all]\n"
+    "            [--exclude NAMES] [--shards N] [--jobs N] [--fit HOW]\n"
+    "            [--resize KERNEL] [--no-resize] [--max-pixels N] [--all]\n"
     "            [--to onnx] [--work DIR] [-v]\n"
     "       dopt -h | -V\n";
 
@@ -47,7 +48,9 @@ enum {
     O_SHARDS,
     O_JOBS,
     O_FIT,
+    O_RESIZE,
     O_NO_RESIZE,
+    O_MAX_PIXELS,
     O_ALL,
     O_WORK,
     O_TO
@@ -71,7 +74,9 @@ static const struct option options[] = {
     { "shards", required_argument, NULL, O_SHARDS },
     { "jobs", required_argument, NULL, O_JOBS },
     { "fit", required_argument, NULL, O_FIT },
+    { "resize", required_argument, NULL, O_RESIZE },
     { "no-resize", no_argument, NULL, O_NO_RESIZE },
+    { "max-pixels", required_argument, NULL, O_MAX_PIXELS },
     { "all", no_argument, NULL, O_ALL },
     { "work", required_argument, NULL, O_WORK },
     { "to", required_argument, NULL, O_TO },
@@ -83,8 +88,9 @@ static const struct option options[] = {
 struct args {
     const char *mode, *framework, *model, *weight, *cal_conf, *output, *input_format, *input_shape,
         *out_nodes;
-    const char *param, *as, *method, *exclude, *fit, *to, *work;
+    const char *param, *as, *method, *exclude, *fit, *resize, *to, *work;
     long shards, jobs;
+    long max_pixels;
     bool no_resize, all, verbose;
 };
 
@@ -152,6 +158,12 @@ static void read_option(struct args *a, int o)
         break;
     case O_FIT:
         a->fit = one_of("--fit", optarg, "stretch|crop|letterbox");
+        break;
+    case O_RESIZE:
+        a->resize = one_of("--resize", optarg, "linear|area|nearest|cubic");
+        break;
+    case O_MAX_PIXELS:
+        a->max_pixels = cli_number("--max-pixels", optarg, 1);
         break;
     case O_NO_RESIZE:
         a->no_resize = true;
@@ -468,6 +480,10 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     c->words[c->n++] = mem_printf("SHARDS=%ld", a->shards);
     if (a->fit != NULL)
         buf_printf(&observe, "--fit %s ", a->fit);
+    if (a->resize != NULL)
+        buf_printf(&observe, "--resize %s ", a->resize);
+    if (a->max_pixels > 0)
+        buf_printf(&observe, "--max-pixels %ld ", a->max_pixels);
     buf_str(&observe, a->no_resize ? "--no-resize" : "");
     word(c, "SAMPLE_FLAGS=", (const char *)observe.data);
     word(c, "OBSERVE_FLAGS=", a->all ? "--all" : NULL);

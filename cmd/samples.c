@@ -23,15 +23,8 @@ bool samples_option(struct samples_options *o, int letter, const char *arg)
             cli_usage("--input_format: '%s' is not one of NHWC|NCHW", arg);
         o->nhwc = strcmp(arg, "NHWC") == 0;
         return true;
-    case SAMPLES_FIT:
-        if (!image_fit_from(&o->fit, arg))
-            cli_usage("--fit: '%s' is not one of stretch|crop|letterbox", arg);
-        return true;
-    case SAMPLES_NO_RESIZE:
-        o->no_resize = true;
-        return true;
     default:
-        return false;
+        return pixels_option(&o->image, letter, arg);
     }
 }
 
@@ -63,7 +56,7 @@ static int open_set(struct samples *s, const struct samples_options *o, bool rem
 {
     const struct graph *g = s->model->graph;
     struct calset_input in[g->nin + 1];
-    struct calset_options co = { o->nhwc, o->no_resize, o->fit, remainder };
+    struct calset_options co = { o->nhwc, o->image, remainder };
 
     for (int i = 0; i < g->nin; i++)
         in[i] = (struct calset_input){ g->in[i]->name, g->in[i]->dtype, g->in[i]->shape };

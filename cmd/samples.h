@@ -5,13 +5,14 @@
 
 #include "calset/calset.h"
 #include "ir/ir.h"
+#include "pixels.h"
 
 struct samples_options {
     const char *config; /* -c; else … */
     int nfiles, capfiles;
     const char **files; /* … -i NAME=FILE */
-    bool nhwc, no_resize;
-    enum image_fit fit;
+    bool nhwc;
+    struct image_options image;
 };
 
 struct samples {
@@ -22,14 +23,10 @@ struct samples {
 };
 
 /* The options that open a set: the letters c and i, and the longs of SAMPLES_OPTIONS. false: another. */
-enum { SAMPLES_INPUT_FORMAT = 512, SAMPLES_FIT, SAMPLES_NO_RESIZE };
+enum { SAMPLES_INPUT_FORMAT = 512 };
 #define SAMPLES_OPTIONS                                                                            \
     { "config", required_argument, NULL, 'c' }, { "input", required_argument, NULL, 'i' },         \
-        { "input_format", required_argument, NULL, SAMPLES_INPUT_FORMAT },                         \
-        { "fit", required_argument, NULL, SAMPLES_FIT },                                           \
-    {                                                                                              \
-        "no-resize", no_argument, NULL, SAMPLES_NO_RESIZE                                          \
-    }
+        { "input_format", required_argument, NULL, SAMPLES_INPUT_FORMAT }, PIXELS_OPTIONS
 bool samples_option(struct samples_options *o, int letter, const char *arg);
 /* Dies with a usage error where neither -c nor -i is given; with the cause where the set does not fit
  * the model. The last, smaller step is kept if the graph's outputs follow its batch. */

@@ -26,6 +26,10 @@ chain() {
     "$bin/dopt-run" -c config.prototxt -j2 -o out.npz model.dopt plan.dopt
     "$bin/dopt-run" --compare -c config.prototxt -j2 model.dopt plan.dopt
     "$bin/dopt-show" model.dopt seen.dopt plan.dopt param >/dev/null
+    printf x >calib/broken.png
+    tar -c calib | "$bin/dopt-calpack" -j4 --skip-broken --from 3 --resize area --size 20x19 | cat >cal.bin
+    "$bin/dopt-calpack" -j4 --shuffle 1 --skip-broken --resize cubic --size 20x19 -o cal.npy calib
+    "$bin/dopt-calpack" -j3 --sheet sheet.png cal.bin cal.npy
 }
 
 @test "address and undefined behaviour: the chain, clean" {

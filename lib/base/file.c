@@ -33,11 +33,14 @@ char *path_behind_link(const char *path)
     return real != NULL ? real : mem_strdup(path);
 }
 
-static int slurp(struct blob *b, int fd, const char *name, struct err *e)
+int blob_rest(struct blob *b, int fd, const char *name, const void *head, size_t nhead,
+              struct err *e)
 {
     struct buf buf = { 0 };
     char chunk[65536];
 
+    *b = (struct blob){ 0 };
+    buf_put(&buf, head, nhead);
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof chunk);
 
@@ -85,7 +88,7 @@ int blob_open(struct blob *b, const char *path, struct err *e)
         b->size = (size_t)st.st_size;
         b->mapped = true;
         b->mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-    } else if (slurp(b, fd, name, e) < 0) {
+    } else if (blob_rest(b, fd, name, NULL, 0, e) < 0) {
         goto out;
     }
     rc = 0;
@@ -143,6 +146,16 @@ static void pending_drop(const char *tmp)
             pending[i] = NULL;
 }
 
+/* Where stdout begins in a file of its own; -1 where it is none, or where every write goes to its end. */
+static int64_t stdout_start(void)
+{
+    struct stat st;
+
+    if (fstat(1, &st) < 0 || !S_ISREG(st.st_mode) || (fcntl(1, F_GETFL) & O_APPEND) != 0)
+        return -1;
+    return lseek(1, 0, SEEK_CUR);
+}
+
 int out_open(struct out *o, const char *path, struct err *e)
 {
     struct stat st;
@@ -152,6 +165,7 @@ int out_open(struct out *o, const char *path, struct err *e)
     *o = (struct out){ 0 };
     if (is_std(path)) {
         o->f = stdout;
+        o->start = stdout_start();
         return 0;
     }
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
@@ -159,6 +173,7 @@ int out_open(struct out *o, const char *path, struct err *e)
     o->path = path_behind_link(path);
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         o->f = fopen(path, "wbe");
+        o->start = -1;
     } else {
         o->tmp = mem_printf("%s.XXXXXX", o->path);
         fd = mkostemp(o->tmp, O_CLOEXEC);
@@ -182,8 +197,13 @@ int out_open(struct out *o, const char *path, struct err *e)
     return 0;
 }
 
+/* How many bytes may wait in memory before the disk begins: the sync at the end then waits less. */
+enum { AHEAD = 1 << 24 };
+
 void out_put(struct out *o, const void *p, size_t size)
 {
+    if (o->tmp != NULL && (o->offset + size) / AHEAD != o->offset / AHEAD)
+        sync_file_range(fileno(o->f), 0, 0, SYNC_FILE_RANGE_WRITE); /* only a hint */
     o->offset += size;
     if (o->error == 0 && size > 0 && fwrite(p, 1, size, o->f) != size)
         o->error = errno ? errno : EIO;
@@ -210,6 +230,18 @@ void out_pad(struct out *o, size_t align)
     size_t n = (size_t)(-o->offset & (align - 1));
 
     out_put(o, zeros, n);
+}
+
+bool out_seekable(const struct out *o)
+{
+    return o->start >= 0;
+}
+
+void out_patch(struct out *o, uint64_t offset, const void *p, size_t size)
+{
+    if (o->error == 0 && (fflush(o->f) != 0 ||
+                          pwrite(fileno(o->f), p, size, o->start + (off_t)offset) != (ssize_t)size))
+        o->error = errno ? errno : EIO;
 }
 
 int out_finish(struct out *o, struct err *e)

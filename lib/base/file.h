@@ -23,6 +23,9 @@ struct blob {
     uint64_t mtime; /* nanoseconds since the epoch; 0 for a pipe */
 };
 int blob_open(struct blob *b, const char *path, struct err *e); /* NULL or "-" = stdin */
+/* The rest of what fd holds, behind bytes that were read already; `name` is for the error. */
+int blob_rest(struct blob *b, int fd, const char *name, const void *head, size_t nhead,
+              struct err *e);
 void blob_release(struct blob *b);
 
 /* One output file: written under a temporary name beside it, synced and renamed by out_commit;
@@ -33,12 +36,17 @@ struct out {
     FILE *f;
     char *path, *tmp; /* NULL for stdout; tmp NULL where written in place */
     uint64_t offset;  /* bytes put so far */
+    int64_t start;    /* of the first byte in a regular file; -1: a pipe or a device */
     int error;        /* errno of the first failure */
 };
 int out_open(struct out *o, const char *path, struct err *e);
 void out_put(struct out *o, const void *p, size_t size);
 void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_pad(struct out *o, size_t align); /* zeros up to a multiple of align */
+/* Can what was put be changed later? Not in a pipe or a device. */
+bool out_seekable(const struct out *o);
+/* Replaces bytes that were put at this offset. */
+void out_patch(struct out *o, uint64_t offset, const void *p, size_t size);
 /* Writes and syncs everything, so that of several files none appears if one cannot be written. */
 int out_finish(struct out *o, struct err *e);
 int out_commit(struct out *o, struct err *e);

@@ -47,6 +47,17 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* An item in its turn: 0 to go on, ORDERED_END, or -1 (e is set where it is not the item's own). */
+static int take_one(const struct ordered *o, long i, int rc, const void *bytes,
+                    const struct err *why)
+{
+    if (rc == 0)
+        o->take(o->ctx, i, bytes);
+    else if (rc == ORDERED_DROP && o->drop != NULL)
+        o->drop(o->ctx, i, why);
+    return rc == ORDERED_DROP ? 0 : rc;
+}
+
 static int take_all(struct ring *r, struct err *e)
 {
     int rc = 0;
@@ -58,10 +69,8 @@ static int take_all(struct ring *r, struct err *e)
         while (!item->made)
             pthread_cond_wait(&r->made, &r->lock);
         pthread_mutex_unlock(&r->lock);
-        rc = item->rc;
-        if (rc == 0)
-            r->o->take(r->o->ctx, i, item->bytes);
-        else
+        rc = take_one(r->o, i, item->rc, item->bytes, &item->err);
+        if (rc < 0)
             *e = item->err;
         pthread_mutex_lock(&r->lock);
         item->made = false;
@@ -71,7 +80,7 @@ static int take_all(struct ring *r, struct err *e)
         pthread_cond_broadcast(&r->free);
         pthread_mutex_unlock(&r->lock);
     }
-    return rc;
+    return rc < 0 ? -1 : 0;
 }
 
 static int run_alone(const struct ordered *o, long n, size_t size, struct err *e)
@@ -79,23 +88,27 @@ static int run_alone(const struct ordered *o, long n, size_t size, struct err *e
     void *bytes = mem_alloc(size);
     int rc = 0;
 
-    for (long i = 0; rc == 0 && i < n; i++) {
-        rc = o->make(o->ctx, i, bytes, e);
-        if (rc == 0)
-            o->take(o->ctx, i, bytes);
-    }
+    for (long i = 0; rc == 0 && i < n; i++)
+        rc = take_one(o, i, o->make(o->ctx, i, bytes, e), bytes, e);
     free(bytes);
-    return rc;
+    return rc < 0 ? -1 : 0;
 }
+
+enum { JOBS_MAX = 512 };
 
 int ordered_run(const struct ordered *o, long n, size_t size, int jobs, struct err *e)
 {
-    struct ring r = { .o = o, .nitems = 2L * jobs, .n = n };
+    struct ring r = { .o = o, .n = n };
     pthread_t *threads;
     int started = 0, rc = -1;
 
-    if (jobs <= 1 || n <= 1)
+    if (jobs > JOBS_MAX)
+        jobs = JOBS_MAX;
+    if (jobs > n)
+        jobs = (int)n;
+    if (jobs <= 1)
         return run_alone(o, n, size, e);
+    r.nitems = 2L * jobs;
     pthread_mutex_init(&r.lock, NULL);
     pthread_cond_init(&r.made, NULL);
     pthread_cond_init(&r.free, NULL);

@@ -1,5 +1,6 @@
 /* array.c: see array.h.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "calset/bin.h"
 #include "calset/cast.h"
 #include "calset/npy.h"
+#include "calset/stream.h"
+#include "image/image.h"
 
 bool array_is(const void *bytes, size_t size)
 {
@@ -17,22 +20,18 @@ bool array_is(const void *bytes, size_t size)
 
 static const char *kind_of(const struct blob *b)
 {
-    static const struct {
-        const char *magic, *kind;
-        size_t size;
-    } kinds[] = {
-        { "\xff\xd8\xff", "a JPEG image", 3 },
-        { "\x89PNG", "a PNG image", 4 },
-        { "BM", "a BMP image", 2 },
-        { "RIFF", "a WebP image", 4 },
-        { "II*", "a TIFF image", 3 },
-        { "\0\0\1\xfe", "a big-endian bin", 4 },
-    };
+    static _Thread_local char text[32];
+    const char *image = image_format(b->data, b->size);
 
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (b->size >= kinds[i].size && memcmp(b->data, kinds[i].magic, kinds[i].size) == 0)
-            return kinds[i].kind;
-    return b->size == 0 ? "empty" : "something else";
+    if (b->size == 0)
+        return "empty";
+    if (image != NULL) {
+        snprintf(text, sizeof text, "a %s image", image);
+        return text;
+    }
+    if (b->size >= 4 && memcmp(b->data, "\0\0\1\xfe", 4) == 0)
+        return "a big-endian bin";
+    return stream_is(b->data, b->size) ? "an archive" : "something else";
 }
 
 static void take_member(struct array *a, struct npz_array *m, size_t narrays)
@@ -85,15 +84,28 @@ static int member_open(struct array *a, const char *member, struct err *e)
     return a->tensor.dtype == DT_NONE ? -1 : 0;
 }
 
-int array_open(struct array *a, const char *path, const char *member, struct err *e)
+/* Float32 samples without a header. */
+static int raw_read(struct array *a, const struct shape *raw, struct err *e)
+{
+    size_t n = (size_t)shape_count(raw) * sizeof(float);
+    char s[200];
+
+    if (a->blob.size == 0 || a->blob.size % n != 0)
+        return err_set(e, "its %zu bytes are no whole number of float32 samples of %s",
+                       a->blob.size, shape_text(raw, s));
+    a->tensor = (struct tensor){ .dtype = DT_F32, .data = (void *)a->blob.data };
+    a->tensor.shape = shape_of(1, (const int64_t[]){ (int64_t)(a->blob.size / sizeof(float)) });
+    return array_reshape(a, raw, e);
+}
+
+int array_read(struct array *a, const char *name, struct blob *b, const char *member,
+               const struct shape *raw, struct err *e)
 {
     struct bin bin;
     int rc;
 
-    *a = (struct array){ .name = mem_strdup(path == NULL || strcmp(path, "-") == 0 ? "<stdin>"
-                                                                                   : path) };
-    if (blob_open(&a->blob, path, e) < 0)
-        return -1;
+    *a = (struct array){ .name = mem_strdup(name), .blob = *b };
+    *b = (struct blob){ 0 };
     if (npy_is(a->blob.data, a->blob.size)) {
         rc = npy_read(&a->tensor, &a->owned, a->blob.data, a->blob.size, e);
     } else if (npz_is(a->blob.data, a->blob.size)) {
@@ -103,10 +115,38 @@ int array_open(struct array *a, const char *path, const char *member, struct err
         a->bin = bin.format;
         a->tensor =
             (struct tensor){ .dtype = DT_F32, .shape = bin.shape, .data = (void *)bin.data };
+    } else if (raw != NULL) {
+        rc = raw_read(a, raw, e);
     } else {
         rc = err_set(e, "is %s; a .npy, .npz, 510 or 610 file is needed here", kind_of(&a->blob));
     }
     return rc < 0 ? err_at(e, "%s", a->name) : 0;
+}
+
+int array_open(struct array *a, const char *path, const char *member, struct err *e)
+{
+    struct blob b;
+
+    *a = (struct array){ 0 };
+    if (blob_open(&b, path, e) < 0)
+        return -1;
+    return array_read(a, path == NULL || strcmp(path, "-") == 0 ? "<stdin>" : path, &b, member,
+                      NULL, e);
+}
+
+int array_reshape(struct array *a, const struct shape *entry, struct err *e)
+{
+    int64_t n = shape_count(entry), all = shape_count(&a->tensor.shape);
+    char have[200], want[200];
+
+    if (all % n != 0 || entry->rank == RANK_MAX)
+        return err_set(e, "%s: its %s elements do not divide into samples of %s", a->name,
+                       shape_text(&a->tensor.shape, have), shape_text(entry, want));
+    a->tensor.shape.rank = entry->rank + 1;
+    a->tensor.shape.dim[0] = all / n;
+    memcpy(a->tensor.shape.dim + 1, entry->dim, (size_t)entry->rank * sizeof *entry->dim);
+    a->bin = 0;
+    return 0;
 }
 
 void array_release(struct array *a)

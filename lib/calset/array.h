@@ -21,7 +21,14 @@ bool array_is(const void *bytes, size_t size);
 /* member: the array wanted from a .npz; one that holds a single array gives that one. NULL: there
  * must be only one. Release also after an error. */
 int array_open(struct array *a, const char *path, const char *member, struct err *e);
+/* The same from bytes that are here already, which it takes over. Bytes of no known kind are float32
+ * samples of shape `raw`, where that is not NULL. */
+int array_read(struct array *a, const char *name, struct blob *b, const char *member,
+               const struct shape *raw, struct err *e);
 void array_release(struct array *a);
+
+/* The same elements as entries of another shape. */
+int array_reshape(struct array *a, const struct shape *entry, struct err *e);
 
 /* A 510 bin's (N, C, H, W) elements become (N, H, W, C). */
 void array_to_nhwc(struct array *a);

@@ -21,9 +21,8 @@ struct calset_input {
 };
 
 struct calset_options {
-    bool nhwc;      /* --input_format NHWC: images and 510 bins are permuted, 610 and .npy never */
-    bool no_resize; /* an image of another size is an error */
-    enum image_fit fit;
+    bool nhwc; /* --input_format NHWC: images and 510 bins are permuted, 610 and .npy never */
+    struct image_options image;
     bool remainder; /* the graph takes a smaller batch: the last step may be one */
 };
 

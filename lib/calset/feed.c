@@ -77,7 +77,7 @@ static int image_feed(struct feed *f, const struct conf_input *c, const struct c
     const int64_t *d = in->shape.dim;
     int64_t channels = o->nhwc ? d[3] : d[1], height = o->nhwc ? d[1] : d[2],
             width = o->nhwc ? d[2] : d[3];
-    struct images_options io = { .nhwc = o->nhwc, .no_resize = o->no_resize, .fit = o->fit };
+    struct images_options io = { .nhwc = o->nhwc, .image = o->image };
     struct stat st;
     char s[200];
 
@@ -140,26 +140,25 @@ int feed_block(struct feed *f, const struct conf_input *c, const struct calset_i
     return feed_array(f, c->path, in, o, e);
 }
 
-static int images_step(const struct feed *f, long first, long n, struct tensor *out, struct err *e)
+static int images_step(struct feed *f, long first, long n, struct tensor *out, struct err *e)
 {
     size_t count = (size_t)shape_count(&f->entry), bad;
-    float *values = f->dtype == DT_F32 ? out->data : mem_alloc((size_t)n * count * sizeof *values);
+    float *own = f->dtype == DT_F32 ? NULL : mem_alloc((size_t)n * count * sizeof *own);
+    float *values = own == NULL ? out->data : own;
     int rc = 0;
 
     for (long i = 0; rc == 0 && i < n; i++)
         rc = images_get(&f->images, first + i, values + (size_t)i * count, e);
-    if (f->dtype == DT_F32)
-        return rc;
-    if (rc == 0) {
-        rc = cast_exact(out->data, f->dtype, values, DT_F32, (size_t)n * count, &bad, e);
+    if (rc == 0 && own != NULL) {
+        rc = cast_exact(out->data, f->dtype, own, DT_F32, (size_t)n * count, &bad, e);
         if (rc < 0)
             err_at(e, "%s", f->images.paths[first + (long)(bad / count)]);
     }
-    free(values);
+    free(own);
     return rc;
 }
 
-int feed_step(const struct feed *f, long step, struct tensor *out, struct err *e)
+int feed_step(struct feed *f, long step, struct tensor *out, struct err *e)
 {
     long first = step * f->n, n = f->entries - first < f->n ? f->entries - first : f->n;
     int rc;

@@ -24,7 +24,7 @@ int feed_block(struct feed *f, const struct conf_input *c, const struct calset_i
                const struct calset_options *o, struct err *e);
 int feed_array(struct feed *f, const char *path, const struct calset_input *in,
                const struct calset_options *o, struct err *e);
-int feed_step(const struct feed *f, long step, struct tensor *out, struct err *e);
+int feed_step(struct feed *f, long step, struct tensor *out, struct err *e);
 void feed_release(struct feed *f);
 
 #endif

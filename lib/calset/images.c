@@ -75,17 +75,38 @@ out:
     return rc;
 }
 
-/* The decoded image i, at its own size. */
-static int decode(const struct images *im, long i, struct image *out, struct err *e)
+int images_size_from(struct images *im, const void *bytes, size_t size, struct err *e)
 {
-    struct blob b;
-    int rc;
+    struct images_options *o = &im->options;
+    struct image first;
 
-    if (blob_open(&b, im->paths[i], e) < 0)
-        return err_at(e, "sample %ld", i);
-    rc = image_read(out, b.data, b.size, im->options.channels, e);
-    blob_release(&b);
-    return rc < 0 ? err_at(e, "%s (sample %ld)", im->paths[i], i) : 0;
+    if (o->width != 0)
+        return 0;
+    if (image_read(&first, bytes, size, o->channels, o->image.pixels_max, e) < 0)
+        return 1;
+    o->width = first.width;
+    o->height = first.height;
+    o->image.no_resize = true;
+    image_release(&first);
+    return 0;
+}
+
+/* The size of the first image, or of the first that is not broken. */
+static int size_find(struct images *im, struct err *e)
+{
+    for (long i = 0; im->options.width == 0 && i < im->n; i++) {
+        struct blob b;
+        int rc = blob_open(&b, im->paths[i], e);
+
+        if (rc == 0) {
+            rc = images_size_from(im, b.data, b.size, e);
+            blob_release(&b);
+        }
+        if (rc == 0 || (im->options.skip_broken && i < im->n - 1))
+            continue;
+        return rc < 0 ? err_at(e, "sample %ld", i) : err_at(e, "%s (sample %ld)", im->paths[i], i);
+    }
+    return 0;
 }
 
 int images_begin(struct images *im, const struct images_options *o, struct err *e)
@@ -103,17 +124,7 @@ int images_begin(struct images *im, const struct images_options *o, struct err *
             im->value[c][v] = std == 0 ? x : x / std;
         }
     }
-    if (o->width == 0 && im->n > 0) {
-        struct image first;
-
-        if (decode(im, 0, &first, e) < 0)
-            return -1;
-        im->options.width = first.width;
-        im->options.height = first.height;
-        im->options.no_resize = true;
-        image_release(&first);
-    }
-    return 0;
+    return size_find(im, e);
 }
 
 static void values_put(const struct images *im, const struct image *p, float *out)
@@ -131,33 +142,54 @@ static void values_put(const struct images *im, const struct image *p, float *ou
     }
 }
 
-int images_get(const struct images *im, long i, float *out, struct err *e)
+int images_decode(struct images *im, long i, const char *name, const void *bytes, size_t size,
+                  float *out, struct err *e)
 {
     const struct images_options *o = &im->options;
     struct image p, fitted;
 
-    if (decode(im, i, &p, e) < 0)
-        return -1;
-    if (p.width != o->width || p.height != o->height) {
-        if (o->no_resize) {
-            err_set(e, "%s (sample %ld): %dx%d pixels (height x width), but %dx%d are needed",
-                    im->paths[i], i, p.height, p.width, o->height, o->width);
+    if (image_read(&p, bytes, size, o->channels, o->image.pixels_max, e) < 0) {
+        err_at(e, "%s (sample %ld)", name, i);
+        return 1;
+    }
+    if (out != NULL && (p.width != o->width || p.height != o->height)) {
+        if (o->image.no_resize) {
+            err_set(e, "%s (sample %ld): %dx%d pixels (height x width), but %dx%d are needed", name,
+                    i, p.height, p.width, o->height, o->width);
             image_release(&p);
             return -1;
         }
-        image_resize(&fitted, &p, o->width, o->height, o->fit);
+        image_resize(&fitted, &p, o->width, o->height, &o->image);
         image_release(&p);
         p = fitted;
-        atomic_store_explicit(&im->resized[i], 1, memory_order_relaxed);
+        if (i < im->n)
+            atomic_store_explicit(&im->resized[i], 1, memory_order_relaxed);
+        else
+            atomic_fetch_add_explicit(&im->others, 1, memory_order_relaxed);
     }
-    values_put(im, &p, out);
+    if (out != NULL)
+        values_put(im, &p, out);
     image_release(&p);
     return 0;
 }
 
+int images_get(struct images *im, long i, float *out, struct err *e)
+{
+    struct blob b;
+    int rc;
+
+    if (blob_open(&b, im->paths[i], e) < 0) {
+        err_at(e, "sample %ld", i);
+        return 1;
+    }
+    rc = images_decode(im, i, im->paths[i], b.data, b.size, out, e);
+    blob_release(&b);
+    return rc;
+}
+
 long images_resized(const struct images *im)
 {
-    long n = 0;
+    long n = im->others;
 
     for (long i = 0; im->resized != NULL && i < im->n; i++)
         n += im->resized[i];

@@ -1,5 +1,6 @@
 /* npy.c: see npy.h.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,6 +244,8 @@ void npy_header(struct buf *out, enum dtype dtype, const struct shape *s)
     for (int i = 0; i < s->rank; i++)
         buf_printf(&text, "%s%lld", i ? ", " : "", (long long)s->dim[i]);
     buf_str(&text, s->rank == 1 ? ",), }" : "), }");
+    if (s->rank > 0) /* room for the first dim to become any other */
+        buf_printf(&text, "%*s", 20 - snprintf(NULL, 0, "%lld", (long long)s->dim[0]), "");
     start = sizeof magic + 2 + 2;
     total = (start + text.size + 1 + 63) / 64 * 64;
     while (text.size < total - start - 1)

@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "ir/tensor.h"
 
-/* Whether the bytes begin like a .npy, or like a zip. */
+/* Whether the bytes begin like a .npy, or like a zip whose first file is one. */
 bool npy_is(const void *bytes, size_t size);
 bool npz_is(const void *bytes, size_t size);
 
@@ -25,8 +25,8 @@ bool npz_is(const void *bytes, size_t size);
  * is NULL, else malloc'ed and equal to *owned. */
 int npy_read(struct tensor *t, void **owned, const void *bytes, size_t size, struct err *e);
 
-/* The header of a version 1.0 file, padded so that data are 64-byte
- * aligned; row-major elements follow it. dims must be known. */
+/* The header of a version 1.0 file, padded so that data are 64-byte aligned; row-major elements follow
+ * it. dims must be known. Its size does not depend on the first one. */
 void npy_header(struct buf *out, enum dtype dtype, const struct shape *s);
 
 /* The arrays of a .npz, in the archive's order. With `only`, the others have a name and no tensor.

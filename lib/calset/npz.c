@@ -8,11 +8,22 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "base/cursor.h"
 #include "calset/npy.h"
 
 bool npz_is(const void *bytes, size_t size)
 {
-    return size >= 4 && (memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, "PK\5\6", 4) == 0);
+    struct cursor c = cursor_of(bytes, size);
+    const uint8_t *name;
+    size_t n;
+
+    if (cursor_u32(&c) != 0x04034b50) /* "PK", 3, 4: a file; its name's length is at 26 */
+        return false;
+    cursor_skip(&c, 22);
+    n = cursor_u16(&c);
+    cursor_skip(&c, 2);
+    name = cursor_take(&c, n);
+    return name != NULL && n > 4 && memcmp(name + n - 4, ".npy", 4) == 0;
 }
 
 static int member_read(struct npz_array *a, struct archive *ar, struct err *e)

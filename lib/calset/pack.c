@@ -1,91 +1,15 @@
-/* pack.c: see pack.h.
+/* pack.c: see pack.h. How sources are recognized is in source.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "calset/pack.h"
 
-static struct pack_part *part_new(struct pack *p)
+void pack_init(struct pack *p, const struct pack_options *o)
 {
-    GROW(p->parts, p->nparts, p->cap);
-    p->parts[p->nparts] = (struct pack_part){ 0 };
-    return &p->parts[p->nparts++];
-}
-
-static struct images *images_part(struct pack *p)
-{
-    if (p->nparts == 0 || p->parts[p->nparts - 1].images.n == 0)
-        part_new(p);
-    return &p->parts[p->nparts - 1].images;
-}
-
-/* FILE.npz:ARRAY, where no file is called so. */
-static int add_member(struct pack *p, const char *path, struct err *e)
-{
-    const char *colon = strrchr(path, ':');
-    char *file = mem_strdup(path);
-    int rc;
-
-    if (colon != NULL)
-        file[colon - path] = '\0';
-    rc = colon == NULL || access(file, F_OK) < 0
-             ? err_set(e, "%s:", path)
-             : array_open(&part_new(p)->array, file, colon + 1, e);
-    free(file);
-    return rc;
-}
-
-int pack_add(struct pack *p, const char *path, struct err *e)
-{
-    bool pipe = strcmp(path, "-") == 0, array = pipe;
-    struct blob b;
-    struct stat st;
-
-    if (!pipe && stat(path, &st) < 0)
-        return add_member(p, path, e);
-    if (!pipe && S_ISDIR(st.st_mode))
-        return images_add_folder(images_part(p), path, e);
-    if (!pipe && S_ISREG(st.st_mode)) {
-        if (blob_open(&b, path, e) < 0)
-            return -1;
-        array = array_is(b.data, b.size);
-        blob_release(&b);
-    }
-    if (array || !S_ISREG(st.st_mode))
-        return array_open(&part_new(p)->array, path, NULL, e);
-    images_add_file(images_part(p), path);
-    return 0;
-}
-
-int pack_add_conf(struct pack *p, const struct conf *c, int block, const struct images_options *o,
-                  struct err *e)
-{
-    struct calset_options so = { .nhwc = o->nhwc, .no_resize = o->no_resize, .fit = o->fit };
-    struct calset_input in = { "input", DT_F32, shape_unknown() };
-    struct conf one = *c;
-    struct tensor first;
-
-    if (block > c->ninputs)
-        return err_set(e, "%s: has %d preprocess_parameter blocks, not %d", c->path, c->ninputs,
-                       block);
-    one.inputs += block - 1;
-    one.ninputs = 1;
-    if (one.inputs->type == CONF_IMAGE && o->nhwc)
-        in.shape = shape_of(4, (const int64_t[]){ -1, o->height, o->width, o->channels });
-    else if (one.inputs->type == CONF_IMAGE)
-        in.shape = shape_of(4, (const int64_t[]){ -1, o->channels, o->height, o->width });
-    if (one.inputs->type == CONF_IMAGE && o->height == 0)
-        return err_set(e, "%s:%d: give the size of the images with --size HxW", c->path,
-                       one.inputs->line);
-    if (calset_open_conf(&part_new(p)->set, &one, &in, 1, &so, e) < 0)
-        return -1;
-    if (calset_step(p->parts[p->nparts - 1].set, 0, 0, &first, e) < 0)
-        return -1;
-    p->parts[p->nparts - 1].sample = shape_of(first.shape.rank - 1, first.shape.dim + 1);
-    free(first.data);
-    return 0;
+    *p = (struct pack){ .o = o };
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->turned, NULL);
 }
 
 /* 8-bit samples are pixels: means and deviations apply to them as to an image's. */
@@ -122,39 +46,112 @@ static void pixels_scale(const struct pack_part *part, float *out)
     }
 }
 
-static int part_begin(struct pack_part *part, const struct images_options *o, struct err *e)
+static int array_begin(struct pack_part *part, const struct pack_options *o, struct err *e)
 {
     const struct shape *s = &part->array.tensor.shape;
 
-    if (part->set != NULL) {
-        part->n = calset_steps(part->set);
-        return 0;
-    }
-    if (part->images.n > 0) {
-        const struct images_options *io = &part->images.options;
-
-        if (images_begin(&part->images, o, e) < 0)
-            return -1;
-        part->n = part->images.n;
-        part->sample = o->nhwc
-                           ? shape_of(3, (const int64_t[]){ io->height, io->width, io->channels })
-                           : shape_of(3, (const int64_t[]){ io->channels, io->height, io->width });
-        return 0;
-    }
+    if (o->reshape && array_reshape(&part->array, &o->dims, e) < 0)
+        return -1;
     if (s->rank == 0)
         return err_set(e, "%s: is a scalar; samples lie along axis 0", part->array.name);
     part->n = (long)s->dim[0];
     part->sample = shape_of(s->rank - 1, s->dim + 1);
-    return pixels_begin(part, o, e);
+    return pixels_begin(part, &o->images, e);
 }
 
 static const char *part_name(const struct pack_part *p)
 {
-    return p->images.n > 0 ? p->images.paths[0] : p->set != NULL ? "config" : p->array.name;
+    switch (p->kind) {
+    case PART_IMAGES:
+        return p->images.paths[0];
+    case PART_ARRAY:
+        return p->array.name;
+    case PART_STREAM:
+        return p->stream != NULL ? stream_name(p->stream) : p->ahead[0].name;
+    default:
+        return "config";
+    }
 }
 
-int pack_begin(struct pack *p, const struct images_options *o, struct err *e)
+/* Members up to the first that is not broken say how large samples are. */
+static int stream_size(struct pack_part *part, struct err *e)
 {
+    struct images *im = &part->images;
+
+    for (size_t i = 0; im->options.width == 0; i++) {
+        struct member m;
+
+        if (i == part->nahead) {
+            int rc = part->stream == NULL ? 0 : stream_next(part->stream, &m, e);
+
+            if (rc <= 0)
+                return rc < 0 ? -1
+                              : err_set(e, "%s: holds no image that can be read", part_name(part));
+            GROW(part->ahead, part->nahead, part->capahead);
+            part->ahead[part->nahead++] = m;
+        }
+        if (images_size_from(im, part->ahead[i].bytes, part->ahead[i].size, e) != 0 &&
+            !im->options.skip_broken)
+            return err_at(e, "%s (sample %zu)", part->ahead[i].name, i);
+    }
+    return 0;
+}
+
+static int pictures_begin(struct pack_part *part, const struct pack_options *o, struct err *e)
+{
+    struct images_options io = o->images, *set = &part->images.options;
+
+    if (o->reshape)
+        return err_set(e, "%s: --dims is for arrays; an image's size is --size", part_name(part));
+    if (o->names)
+        io.width = io.height = 1; /* nobody asks for pixels */
+    part->n = part->kind == PART_STREAM ? -1 : part->images.n;
+    if (images_begin(&part->images, &io, e) < 0 ||
+        (part->kind == PART_STREAM && stream_size(part, e) < 0))
+        return -1;
+    part->sample = io.nhwc
+                       ? shape_of(3, (const int64_t[]){ set->height, set->width, set->channels })
+                       : shape_of(3, (const int64_t[]){ set->channels, set->height, set->width });
+    return 0;
+}
+
+static uint64_t random_next(uint64_t *state) /* splitmix64 */
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* Fisher and Yates', from the end. */
+static void order_shuffle(struct pack *p)
+{
+    uint64_t state = p->o->seed;
+
+    p->order = NEW_ARRAY(long, (size_t)p->n);
+    for (long i = 0; i < p->n; i++)
+        p->order[i] = i;
+    for (long i = p->n - 1; i > 0; i--) {
+        long k = (long)(random_next(&state) % (uint64_t)(i + 1)), t = p->order[i];
+
+        p->order[i] = p->order[k];
+        p->order[k] = t;
+    }
+}
+
+static int part_begin(struct pack_part *part, const struct pack_options *o, struct err *e)
+{
+    if (part->kind == PART_CONFIG) {
+        part->n = calset_steps(part->set);
+        return 0;
+    }
+    return part->kind == PART_ARRAY ? array_begin(part, o, e) : pictures_begin(part, o, e);
+}
+
+int pack_begin(struct pack *p, struct err *e)
+{
+    const struct pack_options *o = p->o;
     char a[200], b[200];
 
     for (size_t i = 0; i < p->nparts; i++) {
@@ -162,46 +159,178 @@ int pack_begin(struct pack *p, const struct images_options *o, struct err *e)
 
         if (part_begin(part, o, e) < 0)
             return -1;
-        if (i > 0 && !shape_equal(&part->sample, &p->sample))
+        if (i > 0 && !o->names && !shape_equal(&part->sample, &p->sample))
             return err_set(e, "%s has samples of %s, but %s has %s", part_name(part),
                            shape_text(&part->sample, a), part_name(&p->parts[0]),
                            shape_text(&p->sample, b));
         p->sample = part->sample;
-        p->n += part->n;
+        p->n = p->n < 0 || part->n < 0 ? -1 : p->n + part->n;
+        if (part->n < 0 && o->shuffle)
+            return err_set(e,
+                           "%s: an archive is read in its order; pack it, then shuffle the bin, or "
+                           "unpack it",
+                           part_name(part));
     }
-    return p->n > 0 ? 0 : err_set(e, "there are no samples");
+    if (p->n == 0)
+        return err_set(e, "there are no samples");
+    if (shape_count(&p->sample) < 1)
+        return err_set(e, "samples of %s hold nothing", shape_text(&p->sample, a));
+    if (p->n > 0 && o->from >= p->n)
+        return err_set(e, "--from %ld: there are only %ld samples, counted from 0", o->from, p->n);
+    if (o->shuffle)
+        order_shuffle(p);
+    if (p->n > 0) {
+        p->n -= o->from;
+        if (o->count >= 0 && p->n > o->count)
+            p->n = o->count;
+    }
+    return 0;
 }
 
-int pack_get(const struct pack *p, long i, float *out, struct err *e)
+/* The next entry or member in the order of the sources: its part, and its index there. */
+static int step(struct pack *p, struct pack_part **part, long *local, struct member *m,
+                struct err *e)
 {
-    const struct pack_part *part = p->parts;
+    for (; p->part < p->nparts; p->part++, p->at = 0) {
+        *part = &p->parts[p->part];
+        *local = p->at;
+        if ((*part)->kind != PART_STREAM) {
+            if (p->at++ < (*part)->n)
+                return 0;
+        } else if ((*part)->atahead < (*part)->nahead) {
+            *m = (*part)->ahead[(*part)->atahead++];
+            p->at++;
+            return 0;
+        } else if ((*part)->stream != NULL) {
+            int rc = stream_next((*part)->stream, m, e);
+
+            p->at++;
+            if (rc != 0)
+                return rc < 0 ? -1 : 0;
+        }
+    }
+    return ORDERED_END;
+}
+
+/* Sample i in its turn, which comes when all before it have been found. */
+static int step_in_turn(struct pack *p, long i, struct pack_part **part, long *local,
+                        struct member *m, struct err *e)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&p->lock);
+    while (p->turn != i)
+        pthread_cond_wait(&p->turned, &p->lock);
+    for (; rc == 0 && !p->ended && p->skipped < p->o->from; p->skipped++) {
+        rc = step(p, part, local, m, e);
+        member_release(m);
+    }
+    if (rc == 0)
+        rc = p->ended || (p->o->count >= 0 && i >= p->o->count) ? ORDERED_END
+                                                                : step(p, part, local, m, e);
+    p->ended |= rc != 0;
+    p->turn++;
+    pthread_cond_broadcast(&p->turned);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+static int config_get(struct pack_part *part, long i, float *out, struct err *e)
+{
     struct tensor t;
 
-    for (; i >= part->n; part++)
-        i -= part->n;
-    if (part->images.n > 0)
-        return images_get(&part->images, i, out, e);
-    if (part->set == NULL) {
-        if (array_get(&part->array, i, 1, DT_F32, out, e) < 0)
-            return -1;
-        if (part->pixels != NULL)
-            pixels_scale(part, out);
-        return 0;
-    }
     if (calset_step(part->set, i, 0, &t, e) < 0)
-        return -1;
-    memcpy(out, t.data, tensor_size(&t));
+        return part->pictures ? 1 : -1;
+    if (out != NULL)
+        memcpy(out, t.data, tensor_size(&t));
     free(t.data);
     return 0;
+}
+
+/* 1: a broken image. */
+static int part_get(struct pack_part *part, long i, const struct member *m, float *out,
+                    struct err *e)
+{
+    int rc;
+
+    switch (part->kind) {
+    case PART_IMAGES:
+        return images_get(&part->images, i, out, e);
+    case PART_STREAM:
+        return images_decode(&part->images, i, m->name, m->bytes, m->size, out, e);
+    case PART_CONFIG:
+        return config_get(part, i, out, e);
+    default:
+        rc = out == NULL ? 0 : array_get(&part->array, i, 1, DT_F32, out, e);
+        if (rc == 0 && out != NULL && part->pixels != NULL)
+            pixels_scale(part, out);
+        return rc;
+    }
+}
+
+static char *sample_name(const struct pack_part *part, long i, const struct member *m)
+{
+    switch (part->kind) {
+    case PART_IMAGES:
+        return mem_strdup(part->images.paths[i]);
+    case PART_STREAM:
+        return mem_strdup(m->name);
+    case PART_CONFIG:
+        return mem_strdup(calset_name(part->set, 0, i));
+    default:
+        return mem_printf("%s[%ld]", part->array.name, i);
+    }
+}
+
+int pack_get(struct pack *p, long i, float *out, char **name, struct err *e)
+{
+    bool skip = p->o->images.skip_broken;
+    struct pack_part *part = p->parts;
+    struct member m = { 0 };
+    int rc = 0;
+
+    if (p->n < 0) {
+        rc = step_in_turn(p, i, &part, &i, &m, e);
+        if (rc != 0)
+            return rc;
+    } else {
+        i = p->order != NULL ? p->order[i + p->o->from] : i + p->o->from;
+        for (; i >= part->n; part++)
+            i -= part->n;
+    }
+    if (out != NULL || skip)
+        rc = part_get(part, i, &m, out, e);
+    if (rc == 0 && name != NULL)
+        *name = sample_name(part, i, &m);
+    member_release(&m);
+    return rc <= 0 ? rc : skip ? ORDERED_DROP : -1;
+}
+
+long pack_resized(const struct pack *p)
+{
+    long n = 0;
+
+    for (size_t i = 0; i < p->nparts; i++)
+        n += images_resized(&p->parts[i].images);
+    return n;
 }
 
 void pack_release(struct pack *p)
 {
     for (size_t i = 0; i < p->nparts; i++) {
-        images_release(&p->parts[i].images);
-        array_release(&p->parts[i].array);
-        calset_free(p->parts[i].set);
+        struct pack_part *part = &p->parts[i];
+
+        for (size_t k = part->atahead; k < part->nahead; k++)
+            member_release(&part->ahead[k]);
+        free(part->ahead);
+        images_release(&part->images);
+        array_release(&part->array);
+        calset_free(part->set);
+        stream_free(part->stream);
     }
     free(p->parts);
+    free(p->order);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->turned);
     *p = (struct pack){ 0 };
 }

@@ -1,22 +1,29 @@
 /* decode.h: what the decoders of lib/image share; private to this folder.
  *
- * A decoder turns the bytes of one format into an image of `channels` (3 or 1). On an error the
- * caller releases the image.
+ * A decoder turns the bytes of one format into an image of the channels wanted (3 or 1). On an error
+ * the caller releases the image.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef IMAGE_DECODE_H
 #define IMAGE_DECODE_H
 
 #include "image/image.h"
 
-int jpeg_decode(struct image *im, const uint8_t *p, size_t size, int channels, struct err *e);
-int png_decode(struct image *im, const uint8_t *p, size_t size, int channels, struct err *e);
-int bmp_decode(struct image *im, const uint8_t *p, size_t size, int channels, struct err *e);
-int pnm_decode(struct image *im, const uint8_t *p, size_t size, int channels, struct err *e);
+/* What is wanted of an image. */
+struct want {
+    int channels;
+    int64_t pixels_max;
+};
 
-/* Checks the size against IMAGE_PIXELS_MAX and allocates. */
-int image_init(struct image *im, uint64_t width, uint64_t height, int channels, struct err *e);
+typedef int decode_fn(struct image *im, const uint8_t *p, size_t size, const struct want *w,
+                      struct err *e);
+decode_fn jpeg_decode, png_decode, bmp_decode, pnm_decode, webp_decode, tiff_decode;
 
-/* Stores one B, G, R pixel in the image's channels; gray in 14-bit fixed point, as OpenCV does. */
+/* Checks the size against the limit and allocates. */
+int image_init(struct image *im, uint64_t width, uint64_t height, const struct want *w,
+               struct err *e);
+
+/* Stores one B, G, R pixel in the image's channels; gray in 14-bit fixed point, as OpenCV's own readers
+ * do. */
 static inline uint8_t gray_of(unsigned b, unsigned g, unsigned r)
 {
     return (uint8_t)((b * 1868 + g * 9617 + r * 4899 + 8192) >> 14);

@@ -6,16 +6,21 @@
 #include "base/mem.h"
 #include "image/decode.h"
 
-int image_init(struct image *im, uint64_t width, uint64_t height, int channels, struct err *e)
+/* OpenCV's own limit of a side is 2^20. */
+enum { SIDE_MAX = 1 << 20 };
+
+int image_init(struct image *im, uint64_t width, uint64_t height, const struct want *w,
+               struct err *e)
 {
-    if (width == 0 || height == 0 || width > IMAGE_PIXELS_MAX || height > IMAGE_PIXELS_MAX)
+    if (width == 0 || height == 0 || width > SIDE_MAX || height > SIDE_MAX)
         return err_set(e, "an image of %llux%llu pixels", (unsigned long long)width,
                        (unsigned long long)height);
-    if (width * height > IMAGE_PIXELS_MAX)
-        return err_set(e, "%llux%llu pixels are more than the limit of %d",
-                       (unsigned long long)width, (unsigned long long)height, IMAGE_PIXELS_MAX);
-    *im = (struct image){ (int)width, (int)height, channels, NULL };
-    im->data = mem_alloc((size_t)(width * height) * (size_t)channels);
+    if (width * height > (uint64_t)w->pixels_max)
+        return err_set(e, "%llux%llu pixels are more than the limit of %lld",
+                       (unsigned long long)width, (unsigned long long)height,
+                       (long long)w->pixels_max);
+    *im = (struct image){ (int)width, (int)height, w->channels, NULL };
+    im->data = mem_alloc((size_t)(width * height) * (size_t)w->channels);
     return 0;
 }
 
@@ -25,10 +30,8 @@ void image_release(struct image *im)
     *im = (struct image){ 0 };
 }
 
-typedef int decode_fn(struct image *, const uint8_t *, size_t, int, struct err *);
-
 /* By the first bytes; a row without a decoder names what it is. `at` 8 is WebP's place in RIFF. */
-static const struct {
+static const struct format {
     const char *name, *magic;
     size_t size, at;
     decode_fn *decode;
@@ -42,31 +45,47 @@ static const struct {
     { "PBM", "P4", 2, 0, pnm_decode },
     { "PGM", "P5", 2, 0, pnm_decode },
     { "PPM", "P6", 2, 0, pnm_decode },
-    { "WebP", "WEBP", 4, 8, NULL },
-    { "TIFF", "II*\0", 4, 0, NULL },
-    { "TIFF", "MM\0*", 4, 0, NULL },
+    { "WebP", "WEBP", 4, 8, webp_decode },
+    { "TIFF", "II*\0", 4, 0, tiff_decode },
+    { "TIFF", "MM\0*", 4, 0, tiff_decode },
+    { "TIFF", "II+\0", 4, 0, tiff_decode }, /* BigTIFF */
+    { "TIFF", "MM\0+", 4, 0, tiff_decode },
     { "GIF", "GIF8", 4, 0, NULL },
 };
 
-int image_read(struct image *im, const void *bytes, size_t size, int channels, struct err *e)
+static const struct format *format_of(const uint8_t *p, size_t size)
 {
-    const uint8_t *p = bytes;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (size >= formats[i].at + formats[i].size &&
+            memcmp(p + formats[i].at, formats[i].magic, formats[i].size) == 0)
+            return &formats[i];
+    return NULL;
+}
+
+const char *image_format(const void *bytes, size_t size)
+{
+    const struct format *f = format_of(bytes, size);
+
+    return f == NULL ? NULL : f->name;
+}
+
+int image_read(struct image *im, const void *bytes, size_t size, int channels, int64_t pixels_max,
+               struct err *e)
+{
+    struct want w = { channels, pixels_max == 0 ? IMAGE_PIXELS_MAX : pixels_max };
+    const struct format *f = format_of(bytes, size);
 
     *im = (struct image){ 0 };
     if (size == 0)
         return err_set(e, "is empty");
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (size < formats[i].at + formats[i].size ||
-            memcmp(p + formats[i].at, formats[i].magic, formats[i].size) != 0)
-            continue;
-        if (formats[i].decode == NULL)
-            return err_set(e, "%s images cannot be read yet; convert it to PNG", formats[i].name);
-        if (formats[i].decode(im, p, size, channels, e) == 0)
-            return 0;
-        image_release(im);
-        return err_at(e, "%s", formats[i].name);
-    }
-    return err_set(e, "is no image: neither JPEG, PNG, BMP nor PNM");
+    if (f == NULL)
+        return err_set(e, "is no image: neither JPEG, PNG, BMP, PNM, WebP nor TIFF");
+    if (f->decode == NULL)
+        return err_set(e, "%s images are not read; convert it to PNG", f->name);
+    if (f->decode(im, bytes, size, &w, e) == 0)
+        return 0;
+    image_release(im);
+    return err_at(e, "%s", f->name);
 }
 
 bool image_extension(const char *name)
@@ -83,14 +102,31 @@ bool image_extension(const char *name)
     return false;
 }
 
+/* The index of a word in a list, or -1. */
+static int word(const char *name, const char *const *words, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(name, words[i]) == 0)
+            return i;
+    return -1;
+}
+
 bool image_fit_from(enum image_fit *fit, const char *name)
 {
-    static const char *const names[] = { "stretch", "crop", "letterbox" };
+    static const char *const words[] = { "stretch", "crop", "letterbox" };
+    int i = word(name, words, 3);
 
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *fit = i;
-            return true;
-        }
-    return false;
+    if (i >= 0)
+        *fit = (enum image_fit)i;
+    return i >= 0;
+}
+
+bool image_kernel_from(enum image_kernel *k, const char *name)
+{
+    static const char *const words[] = { "linear", "area", "nearest", "cubic" };
+    int i = word(name, words, 4);
+
+    if (i >= 0)
+        *k = (enum image_kernel)i;
+    return i >= 0;
 }

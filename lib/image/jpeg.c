@@ -57,7 +57,8 @@ static void from_cmyk(uint8_t *out, int channels, const uint8_t *in, int width)
     }
 }
 
-int jpeg_decode(struct image *im, const uint8_t *p, size_t size, int channels, struct err *e)
+int jpeg_decode(struct image *im, const uint8_t *p, size_t size, const struct want *w,
+                struct err *e)
 {
     struct jpeg_decompress_struct j = { 0 };
     struct failure f = { .e = e };
@@ -76,19 +77,20 @@ int jpeg_decode(struct image *im, const uint8_t *p, size_t size, int channels, s
     jpeg_save_markers(&j, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(&j, TRUE);
     cmyk = j.num_components == 4;
-    j.out_color_space = cmyk ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
-    if (image_init(im, j.image_width, j.image_height, channels, e) < 0)
+    j.out_color_space = cmyk ? JCS_CMYK : w->channels == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
+    if (image_init(im, j.image_width, j.image_height, w, e) < 0)
         goto out;
     orientation = orientation_of(&j);
     jpeg_start_decompress(&j);
     row = cmyk ? mem_alloc((size_t)im->width * 4) : NULL;
     while (j.output_scanline < j.output_height) {
-        uint8_t *to = im->data + (size_t)j.output_scanline * (size_t)im->width * (size_t)channels;
+        uint8_t *to =
+            im->data + (size_t)j.output_scanline * (size_t)im->width * (size_t)w->channels;
         JSAMPROW into = cmyk ? row : to;
 
         jpeg_read_scanlines(&j, &into, 1);
         if (cmyk)
-            from_cmyk(to, channels, row, im->width);
+            from_cmyk(to, w->channels, row, im->width);
     }
     jpeg_finish_decompress(&j);
     image_orient(im, orientation);

@@ -1,114 +1,121 @@
-/* png.c: PNG (ISO/IEC 15948) through stb_image, which is given nothing else.
+/* png.c: PNG (ISO/IEC 15948) through libpng, with the transformations that OpenCV asks for: gray is
+ * libpng's own, which minds the file's gamma.
  *
- * A walk over the chunks comes first: it checks what stb_image does not (every critical chunk's
- * CRC, the end of the file) and notes the size, the depth and the EXIF orientation.
+ * libpng's errors come back by longjmp; it reads on to the end of the file, where an EXIF block may be.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
-#define STBI_NO_STDIO
-#define STBI_NO_LINEAR
-#define STBI_NO_HDR
-#pragma GCC diagnostic ignored "-Wunused-function" /* told at the end of the file: no pop */
-#include <stb/stb_image.h>
+#include <png.h>
 
 #include "base/cursor.h"
+#include "base/mem.h"
 #include "image/decode.h"
 
-struct png {
-    uint32_t width, height;
-    int depth, orientation;
-};
-
-static uint32_t big32(const uint8_t *p)
+static void on_error(png_structp png, png_const_charp msg)
 {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    err_set(png_get_error_ptr(png), "%s", msg);
+    longjmp(png_jmpbuf(png), 1);
 }
 
-static int walk(struct png *png, const uint8_t *p, size_t size, struct err *e)
+static void on_warning(png_structp png, png_const_charp msg)
+{
+    (void)png;
+    (void)msg;
+}
+
+static void source_read(png_structp png, png_bytep out, size_t n)
+{
+    struct cursor *c = png_get_io_ptr(png);
+    const uint8_t *p = cursor_take(c, n);
+
+    if (p == NULL)
+        png_error(png, "truncated");
+    memcpy(out, p, n);
+}
+
+static void transform(png_structp png, png_infop info, int channels)
+{
+    int type = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
+    bool color = (type & PNG_COLOR_MASK_COLOR) != 0;
+
+    if (depth == 16)
+        png_set_strip_16(png);
+    png_set_strip_alpha(png);
+    if (type == PNG_COLOR_TYPE_PALETTE)
+        png_set_palette_to_rgb(png);
+    if (!color && depth < 8)
+        png_set_expand_gray_1_2_4_to_8(png);
+    if (channels == 1)
+        png_set_rgb_to_gray(png, 1, 0.299, 0.587);
+    else if (color)
+        png_set_bgr(png);
+    else
+        png_set_gray_to_rgb(png);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+}
+
+static int orientation_of(png_structp png, png_infop info)
+{
+    png_bytep exif;
+    png_uint_32 size;
+
+    return png_get_eXIf_1(png, info, &size, &exif) != 0 ? exif_orientation(exif, size) : 1;
+}
+
+/* Every chunk lies in the file: libpng allocates for some before it reads them. */
+static int chunks_check(const uint8_t *p, size_t size, struct err *e)
 {
     struct cursor c = cursor_of(p, size);
 
-    *png = (struct png){ .orientation = 1 };
     cursor_skip(&c, 8);
-    for (bool first = true;; first = false) {
-        const uint8_t *head = cursor_take(&c, 8), *body = NULL, *crc;
-        uint32_t n = head == NULL ? 0 : big32(head);
+    for (;;) {
+        const uint8_t *head = cursor_take(&c, 8);
 
         if (head != NULL)
-            body = cursor_take(&c, n);
-        crc = cursor_take(&c, 4);
-        if (c.bad)
+            cursor_skip(&c, (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 |
+                                head[3]);
+        cursor_skip(&c, 4); /* its CRC is libpng's to check */
+        if (head == NULL || c.bad)
             return err_set(e, "truncated");
-        if (!(head[4] & 0x20) && crc32_z(crc32_z(0, head + 4, 4), body, n) != big32(crc))
-            return err_set(e, "chunk %.4s is damaged (its CRC is wrong)", (const char *)head + 4);
-        if (first) {
-            if (memcmp(head + 4, "IHDR", 4) != 0 || n != 13)
-                return err_set(e, "the header chunk IHDR is missing");
-            png->width = big32(body);
-            png->height = big32(body + 4);
-            png->depth = body[8];
-        }
-        if (memcmp(head + 4, "eXIf", 4) == 0)
-            png->orientation = exif_orientation(body, n);
         if (memcmp(head + 4, "IEND", 4) == 0)
             return 0;
     }
 }
 
-/* libpng's luma: 15-bit coefficients of 0.299, 0.587 and the rest; equal channels stay as they are.
- */
-static unsigned luma(unsigned r, unsigned g, unsigned b, unsigned half)
+int png_decode(struct image *im, const uint8_t *p, size_t size, const struct want *w, struct err *e)
 {
-    return r == g && g == b ? r : (r * 9797 + g * 19234 + b * 3737 + half) >> 15;
-}
+    png_structp png = NULL;
+    png_infop info = NULL;
+    png_bytep *volatile rows = NULL;
+    volatile int rc = -1;
+    struct cursor c = cursor_of(p, size);
 
-static void from_stb(struct image *im, const void *pixels, bool wide, int n)
-{
-    size_t count = (size_t)im->width * (size_t)im->height, step = (size_t)n;
-    const uint16_t *p16 = pixels;
-    const uint8_t *p8 = pixels;
-    uint8_t *out = im->data;
-
-    for (size_t i = 0; i < count; i++, out += im->channels) {
-        size_t at = i * step, g = n >= 3 ? 1 : 0, b = n >= 3 ? 2 : 0;
-
-        if (im->channels == 3) {
-            out[0] = wide ? (uint8_t)(p16[at + b] >> 8) : p8[at + b];
-            out[1] = wide ? (uint8_t)(p16[at + g] >> 8) : p8[at + g];
-            out[2] = wide ? (uint8_t)(p16[at] >> 8) : p8[at];
-        } else if (wide) {
-            out[0] = (uint8_t)(luma(p16[at], p16[at + g], p16[at + b], 16384) >> 8);
-        } else {
-            out[0] = (uint8_t)luma(p8[at], p8[at + g], p8[at + b], 0);
-        }
-    }
-}
-
-int png_decode(struct image *im, const uint8_t *p, size_t size, int channels, struct err *e)
-{
-    struct png png;
-    int w, h, n;
-    bool same;
-    void *pixels;
-
-    if (walk(&png, p, size, e) < 0 || image_init(im, png.width, png.height, channels, e) < 0)
+    if (chunks_check(p, size, e) < 0)
         return -1;
-    if (size > INT_MAX)
-        return err_set(e, "is larger than 2 GiB");
-    pixels = png.depth == 16 ? (void *)stbi_load_16_from_memory(p, (int)size, &w, &h, &n, 0)
-                             : (void *)stbi_load_from_memory(p, (int)size, &w, &h, &n, 0);
-    if (pixels == NULL)
-        return err_set(e, "damaged: %s", stbi_failure_reason());
-    same = w == im->width && h == im->height;
-    if (same) {
-        from_stb(im, pixels, png.depth == 16, n);
-        image_orient(im, png.orientation);
-    }
-    stbi_image_free(pixels);
-    return same ? 0 : err_set(e, "damaged: it has two headers");
+    png = png_create_read_struct(PNG_LIBPNG_VER_STRING, e, on_error, on_warning);
+    if (png == NULL)
+        return err_set(e, "libpng is of another version than its headers");
+    if (setjmp(png_jmpbuf(png)) != 0)
+        goto out;
+    info = png_create_info_struct(png);
+    png_set_read_fn(png, &c, source_read);
+    png_read_info(png, info);
+    if (image_init(im, png_get_image_width(png, info), png_get_image_height(png, info), w, e) < 0)
+        goto out;
+    transform(png, info, w->channels);
+    if (png_get_rowbytes(png, info) != (size_t)im->width * (size_t)im->channels)
+        png_error(png, "an unknown kind of pixels");
+    rows = mem_alloc((size_t)im->height * sizeof *rows);
+    for (int y = 0; y < im->height; y++)
+        rows[y] = im->data + (size_t)y * (size_t)im->width * (size_t)im->channels;
+    png_read_image(png, rows);
+    png_read_end(png, info);
+    image_orient(im, orientation_of(png, info));
+    rc = 0;
+out:
+    free(rows);
+    png_destroy_read_struct(&png, &info, NULL);
+    return rc;
 }

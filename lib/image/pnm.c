@@ -23,7 +23,7 @@ static long number(struct cursor *c, int max_digits)
 
     while (c->p < c->end && (isspace(*c->p) || *c->p == '#')) {
         if (*c->p == '#')
-            while (c->p < c->end && *c->p != '\n')
+            while (c->p < c->end && *c->p != '\n' && *c->p != '\r')
                 c->p++;
         else
             c->p++;
@@ -82,7 +82,8 @@ static int row_read(struct pnm *p, uint8_t *out, int width, int channels)
     return 0;
 }
 
-int pnm_decode(struct image *im, const uint8_t *bytes, size_t size, int channels, struct err *e)
+int pnm_decode(struct image *im, const uint8_t *bytes, size_t size, const struct want *w,
+               struct err *e)
 {
     struct pnm p = { .c = cursor_of(bytes + 2, size - 2), .kind = (char)bytes[1], .maxval = 1 };
     bool bits = p.kind == '1' || p.kind == '4', color = p.kind == '3' || p.kind == '6';
@@ -100,11 +101,11 @@ int pnm_decode(struct image *im, const uint8_t *bytes, size_t size, int channels
         least = least * (color ? 3 : 1) * (p.kind <= '3' || maxval > 255 ? 2 : 1) - (p.kind <= '3');
     if (p.c.bad || least > cursor_left(&p.c))
         return err_set(e, "truncated: %ldx%ld pixels do not fit in the file", width, height);
-    if (image_init(im, (uint64_t)width, (uint64_t)height, channels, e) < 0)
+    if (image_init(im, (uint64_t)width, (uint64_t)height, w, e) < 0)
         return -1;
     for (int y = 0; y < im->height; y++)
-        if (row_read(&p, im->data + (size_t)y * (size_t)im->width * (size_t)channels, im->width,
-                     channels) < 0)
+        if (row_read(&p, im->data + (size_t)y * (size_t)im->width * (size_t)w->channels, im->width,
+                     w->channels) < 0)
             return err_set(e, "truncated or damaged in row %d", y);
     return 0;
 }

@@ -92,7 +92,7 @@ static void take_choice(void *ctx, long i, const void *item)
 /* Every observed value gets its grid; several are worked on at once. */
 static int choose_tensors(struct quantizer *z)
 {
-    struct ordered o = { choose, take_choice, z };
+    struct ordered o = { .make = choose, .take = take_choice, .ctx = z };
     long n = 0;
     int rc;
 

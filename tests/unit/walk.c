@@ -100,7 +100,7 @@ int main(int argc, char **argv)
             config = optarg;
         o.nhwc |= c == 'n';
         o.remainder |= c == 'r';
-        o.no_resize |= c == 's';
+        o.image.no_resize |= c == 's';
     }
     if (config != NULL)
         rc = conf_read(&conf, config, &e) < 0 ? -1 : calset_open_conf(&set, &conf, in, nin, &o, &e);

@@ -1,0 +1,28 @@
+/* pixels.c: see pixels.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+#include "pixels.h"
+
+bool pixels_option(struct image_options *o, int letter, const char *arg)
+{
+    switch (letter) {
+    case PIXELS_FIT:
+        if (!image_fit_from(&o->fit, arg))
+            cli_usage("--fit: '%s' is neither stretch, crop nor letterbox", arg);
+        return true;
+    case PIXELS_RESIZE:
+        if (!image_kernel_from(&o->kernel, arg))
+            cli_usage("--resize: '%s' is neither linear, area, nearest nor cubic", arg);
+        return true;
+    case PIXELS_NO_RESIZE:
+        o->no_resize = true;
+        return true;
+    case PIXELS_MAX:
+        o->pixels_max = cli_number("--max-pixels", arg, 1);
+        if (o->pixels_max > 1 << 30)
+            cli_usage("--max-pixels: '%s' is more than 2^30", arg);
+        return true;
+    default:
+        return false;
+    }
+}
