@@ -50,6 +50,10 @@ as_ort() {
     as_ort functions
 }
 
+@test "Col2Im, CenterCropPad, DeformConv" {
+    as_ort windows
+}
+
 @test "RoiAlign, MaxRoiPool, NonMaxSuppression" {
     as_ort detecting
 }

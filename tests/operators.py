@@ -216,6 +216,18 @@ def functions(b):
     b.op('DepthToSpace', b.input(x(1, 8, 2, 2, seed='d')), blocksize=2)
 
 
+@family(19)
+def windows(b):
+    b.op('Col2Im', b.input(x(2, 12, 12)), b.const(np.array([4, 5])), b.const(np.array([2, 2])))
+    b.op('Col2Im', b.input(x(1, 18, 9, seed='c')), b.const(np.array([6, 6])), b.const(np.array([3, 3])), strides=[2, 2], pads=[1, 0, 0, 1])
+    for dims in ([3, 7], [8, 2], [9, 9]):
+        b.op('CenterCropPad', b.input(x(1, 2, 5, 6)), b.const(np.array(dims)), axes=[2, 3])
+    a, w, bias = b.input(x(2, 4, 6, 6)), b.const(x(6, 2, 3, 3, seed='w')), b.const(x(6, seed='b'))
+    off, mask = b.input(x(2, 36, 6, 6, seed='o')), b.input(np.abs(x(2, 18, 6, 6, seed='m')))
+    b.op('DeformConv', a, w, off, bias, mask, group=2, offset_group=2, pads=[1] * 4)
+    b.op('DeformConv', a, w, off, group=2, offset_group=2, pads=[1] * 4, kernel_shape=[3, 3])
+
+
 @family(17)
 def detecting(b):
     a = b.input(x(2, 3, 8, 9))
