@@ -143,14 +143,13 @@ static void sample_channel(const struct deform *d, float *to, const float *x, in
         for (int64_t l = 0; l < d->windows; l++) {
             int64_t at = (group * d->taps + k) * d->windows + l;
             const float *by = d->offset + 2 * (group * d->taps + k) * d->windows + l;
-            float y = (float)(l / p->out[1] * p->stride[0] - p->pads[0] +
-                              k / p->kernel[1] * p->dilation[0]) +
-                      by[0],
-                  z = (float)(l % p->out[1] * p->stride[1] - p->pads[1] +
-                              k % p->kernel[1] * p->dilation[1]) +
-                      by[d->windows];
+            int64_t row = l / p->out[1] * p->stride[0] - p->pads[0] +
+                          k / p->kernel[1] * p->dilation[0],
+                    col = l % p->out[1] * p->stride[1] - p->pads[1] +
+                          k % p->kernel[1] * p->dilation[1];
 
-            *to++ = sample(x, p->in[0], p->in[1], y, z) * (d->mask != NULL ? d->mask[at] : 1);
+            *to++ = sample(x, p->in[0], p->in[1], (float)row + by[0], (float)col + by[d->windows]) *
+                    (d->mask != NULL ? d->mask[at] : 1);
         }
 }
 
