@@ -50,6 +50,14 @@ as_ort() {
     as_ort functions
 }
 
+@test "Loop, Scan and If" {
+    as_ort control
+}
+
+@test "Col2Im, CenterCropPad, DeformConv" {
+    as_ort windows
+}
+
 @test "RoiAlign, MaxRoiPool, NonMaxSuppression" {
     as_ort detecting
 }

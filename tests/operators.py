@@ -216,6 +216,50 @@ def functions(b):
     b.op('DepthToSpace', b.input(x(1, 8, 2, 2, seed='d')), blocksize=2)
 
 
+def body(nodes, ins, outs, inits=()):
+    info = lambda names: [h.make_tensor_value_info(n, t, [] if n in 'ic' else None) for n, t in names]
+    return h.make_graph(nodes, 'body', info(ins), info(outs), [numpy_helper.from_array(np.array(v), n) for n, v in inits])
+
+
+@family(17)
+def control(b):
+    """Bodies that pass inputs through, swap states, run never, walk other axes and backwards."""
+    a, most, never = b.input(x(2, 3)), b.const(np.array(4)), b.const(np.array(0))
+    yes = b.const(np.array(True))
+    add = h.make_node('Add', ['s', 'one'], ['s2'])
+    loop = body([h.make_node('Identity', ['c'], ['going']), add, h.make_node('Identity', ['i'], ['i2']), h.make_node('Identity', ['i'], ['row']),
+                 h.make_node('Identity', ['p'], ['q2']), h.make_node('Identity', ['q'], ['p2']), h.make_node('ReduceSum', ['s2'], ['sum'], keepdims=0)],
+                [('i', T.INT64), ('c', T.BOOL), ('s', T.FLOAT), ('k', T.INT64), ('p', T.FLOAT), ('q', T.FLOAT)],
+                [('going', T.BOOL), ('s2', T.FLOAT), ('i2', T.INT64), ('p2', T.FLOAT), ('q2', T.FLOAT), ('row', T.INT64), ('sum', T.FLOAT)],
+                [('one', f32(1))])
+    b.op('Loop', most, yes, a, never, a, b.input(x(2, 3, seed='q')), out=6, body=loop)
+    b.op('Loop', b.const(np.array(3)), yes, a, never, a, b.input(x(2, 3, seed='q')), out=6, body=loop)
+    until = body([h.make_node('Mul', ['s', 'two'], ['s2']), h.make_node('ReduceMax', ['s2'], ['top'], keepdims=0), h.make_node('Less', ['top', 'end'], ['going'])],
+                 [('i', T.INT64), ('c', T.BOOL), ('s', T.FLOAT)], [('going', T.BOOL), ('s2', T.FLOAT)], [('two', f32(2)), ('end', f32(100))])
+    b.op('Loop', '', yes, b.input(np.abs(x(4))), body=until)
+    scan = body([h.make_node('Add', ['s', 'v'], ['s2']), h.make_node('Mul', ['v', 'w'], ['y']), h.make_node('Identity', ['v'], ['z'])],
+                [('s', T.FLOAT), ('v', T.FLOAT), ('w', T.FLOAT)], [('s2', T.FLOAT), ('y', T.FLOAT), ('z', T.FLOAT)])
+    s, v, w = b.input(x(2, 3, seed='s')), b.input(x(5, 2, 3, seed='v')), b.input(x(2, 5, 3, seed='w'))
+    b.op('Scan', s, v, w, out=3, body=scan, num_scan_inputs=2, scan_input_axes=[0, 1])
+    b.op('Scan', s, v, w, out=3, body=scan, num_scan_inputs=2, scan_input_axes=[0, 1], scan_input_directions=[1, 0],
+         scan_output_axes=[-1, 1], scan_output_directions=[0, 1])
+    flag = b.input(np.array([True]))
+    branch = lambda op: body([h.make_node(op, [a], ['r'])], [], [('r', T.FLOAT)])
+    b.op('If', flag, then_branch=branch('Relu'), else_branch=branch('Neg'))
+
+
+@family(19)
+def windows(b):
+    b.op('Col2Im', b.input(x(2, 12, 12)), b.const(np.array([4, 5])), b.const(np.array([2, 2])))
+    b.op('Col2Im', b.input(x(1, 18, 9, seed='c')), b.const(np.array([6, 6])), b.const(np.array([3, 3])), strides=[2, 2], pads=[1, 0, 0, 1])
+    for dims in ([3, 7], [8, 2], [9, 9]):
+        b.op('CenterCropPad', b.input(x(1, 2, 5, 6)), b.const(np.array(dims)), axes=[2, 3])
+    a, w, bias = b.input(x(2, 4, 6, 6)), b.const(x(6, 2, 3, 3, seed='w')), b.const(x(6, seed='b'))
+    off, mask = b.input(x(2, 36, 6, 6, seed='o')), b.input(np.abs(x(2, 18, 6, 6, seed='m')))
+    b.op('DeformConv', a, w, off, bias, mask, group=2, offset_group=2, pads=[1] * 4)
+    b.op('DeformConv', a, w, off, group=2, offset_group=2, pads=[1] * 4, kernel_shape=[3, 3])
+
+
 @family(17)
 def detecting(b):
     a = b.input(x(2, 3, 8, 9))

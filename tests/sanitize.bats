@@ -70,3 +70,13 @@ chain() {
     PATH=$bin:$PATH run -0 "$PY" "$ROOT/tests/conformance.py" -l
     [[ $output != *Sanitizer* && $output != *"runtime error"* ]]
 }
+
+@test "address and undefined behaviour: operators beyond the ONNX suite" {
+    bin=$(build address,undefined)
+    "$PY" "$ROOT/tests/operators.py"
+    for family in $("$PY" "$ROOT/tests/operators.py" --list); do
+        "$bin/dopt-import" -o m.dopt "$family.onnx"
+        "$bin/dopt-run" -i "$family.npz" -o out.npz m.dopt
+        "$bin/dopt-show" m.dopt >/dev/null
+    done
+}

@@ -115,6 +115,17 @@ int upgrade_topk(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
+/* Below opset 6: how often, along which axis. */
+int upgrade_tile(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    if (c->opset < 6 && n->nin == 3) {
+        issues_add(&c->issues, "node %s: Tile: as opset %lld has it", n->name, (long long)c->opset);
+        n->nin = 2;
+    }
+    return 0;
+}
+
 int upgrade_castlike(struct import *c, struct graph *g, struct node *n)
 {
     const struct value *like = n->nin > 1 ? n->in[1] : NULL;

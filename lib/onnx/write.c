@@ -25,7 +25,11 @@ static int64_t since(const struct node *n)
     case OP_BITWISEOR:
     case OP_BITWISEXOR:
     case OP_BITWISENOT:
+    case OP_COL2IM:
+    case OP_CENTERCROPPAD:
         return 18;
+    case OP_DEFORMCONV:
+        return 19;
     case OP_GELU:
     case OP_AFFINEGRID:
         return 20;

@@ -1,5 +1,6 @@
 /* move.c: operators that only move elements, through one strided copy. ONNX Transpose-13, Concat-13,
- * Split-13/18, Slice-13, Expand-13, Tile-13, Pad-13/18, DepthToSpace-13, SpaceToDepth-13.
+ * Split-13/18, Slice-13, Expand-13, Tile-13, CenterCropPad-18, DepthToSpace-13,
+ * SpaceToDepth-13.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -259,6 +260,48 @@ int op_slice(struct call *c)
     strides_of(c->out[0], to);
     copy_strided(c->out[0]->data, (const char *)x->data + offset * (int64_t)dtype_size(x->dtype),
                  dtype_size(x->dtype), y.rank, y.dim, own, to);
+    return 0;
+}
+
+/* Each of the axes is cropped, or padded with zeros, at both ends alike (one more behind). */
+int op_centercroppad(struct call *c)
+{
+    const struct tensor *x = c->in[0];
+    int rank = x->shape.rank, naxes = rank, n;
+    int64_t axes[RANK_MAX], want[RANK_MAX], own[RANK_MAX], to[RANK_MAX], dim[RANK_MAX], from = 0,
+                                                                                        at = 0;
+    size_t size = dtype_size(x->dtype);
+    struct shape y = x->shape;
+
+    if (!call_ints(c, 1, want, RANK_MAX, &n))
+        return c->failed ? -1 : call_unknown(c, 0, x->dtype);
+    for (int i = 0; i < RANK_MAX; i++)
+        axes[i] = i;
+    if (attr_find(c->node, "axes") != NULL)
+        naxes = attr_ints(c->node, "axes", axes, RANK_MAX);
+    if (n != naxes)
+        return call_fail(c, "%d dims are not as many as the axes", n);
+    for (int i = 0; i < n; i++) {
+        int axis = call_axis(c, axes[i], rank);
+
+        if (axis < 0 || want[i] < 0)
+            return call_fail(c, "dim %lld of axis %lld", (long long)want[i], (long long)axes[i]);
+        y.dim[axis] = want[i];
+    }
+    if (call_out(c, 0, x->dtype, &y, false) == NULL || shape_count(&y) == 0)
+        return call_end(c);
+    memset(c->out[0]->data, 0, tensor_size(c->out[0]));
+    strides_of(x, own);
+    strides_of(c->out[0], to);
+    for (int i = 0; i < rank; i++) {
+        int64_t a = x->shape.dim[i], b = y.dim[i];
+
+        dim[i] = a < b ? a : b;
+        from += a > b ? (a - b) / 2 * own[i] : 0;
+        at += b > a ? (b - a) / 2 * to[i] : 0;
+    }
+    copy_strided((char *)c->out[0]->data + (size_t)at * size,
+                 (const char *)x->data + (size_t)from * size, size, rank, dim, own, to);
     return 0;
 }
 
