@@ -399,7 +399,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
              const struct quant_options *q, struct err *e)
 {
     struct quantizer z = { .p = p, .m = m, .o = o, .q = q, .e = e };
-    struct ordered nodes = { quantize_node, take_node, &z };
+    struct ordered nodes = { .make = quantize_node, .take = take_node, .ctx = &z };
     int rc = -1;
 
     *p = (struct plan){ 0 };
