@@ -37,6 +37,41 @@ keeps() {
     keeps lprnet
 }
 
+# within FRAMES MODEL SHAPES DB: the emitted QDQ's outputs on the evaluation frames, mean SQNR over the outputs.
+within() {
+    [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"
+    need_shared "frames/$1"
+    model=$SHARED/data/onnx/$2.onnx
+    "$PY" - "$SHARED/data/frames/$1" <<'END'
+import glob, os, sys
+import numpy as np
+for kind in 'calib', 'eval':
+    files = [f for f in glob.glob(sys.argv[1] + '/' + kind + '-*.npy') if 'labels' not in f]
+    np.savez(kind + '.npz', **{os.path.basename(f)[len(kind) + 1:-4]: np.load(f) for f in files})
+END
+    dopt-import --input_shape "$3" -o m.dopt "$model"
+    dopt-observe -i calib.npz m.dopt | dopt-quant | dopt-emit --as qdq -o q.onnx
+    "$ORT" --step 1 -o y.npz "$model" eval.npz
+    "$ORT" --step 1 -o q.npz q.onnx eval.npz
+    "$PY" - "$2" "$4" <<'END' | tee figures
+import sys
+import numpy as np
+y, q = np.load('y.npz'), np.load('q.npz')
+db = [10 * np.log10((y[k].astype('f8') ** 2).sum() / max(((y[k].astype('f8') - q[k]) ** 2).sum(), 1e-30)) for k in y.files]
+print('# %-16s qdq  SQNR %s dB (mean at least %s)' % (sys.argv[1], ', '.join('%.1f' % min(v, 99) for v in db), sys.argv[2]))
+assert np.mean(db) >= float(sys.argv[2])
+END
+    grep '^#' figures >&3
+}
+
+@test "dtln-2, an LSTM spelled out, is 30 dB or better" {
+    within dtln-2 dtln-2 'input_4: 1,1,512; input_5: 1,2,128,2' 30
+}
+
+@test "silero, with its If and LSTM, is 15 dB or better" {
+    within silero-16k-op15 silero_vad_16k_op15 'input: 1,576; state: 2,1,128; sr:' 15
+}
+
 @test "mobilenet_v1_025 calibrated with photographs is 11 dB or better on others" {
     [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"
     need_shared images

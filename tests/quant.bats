@@ -230,3 +230,34 @@ np.savez('in.npz', image=np.zeros((3, 1, 28, 28), 'f4'))"
     plan
     check same-graph "$DIGITS/digits.onnx" grid.onnx
 }
+
+@test "a part of a tensor has its own range where that is much finer, else the whole's" {
+    "$PY" - <<'END'
+import numpy as np
+from onnx import TensorProto as T, helper as h, numpy_helper as nh, save
+r = np.random.RandomState(3)
+w = nh.from_array(r.randn(4, 5).astype('f4'), 'w')
+n = [h.make_node('Relu', ['x'], ['x1'], name='r'),
+     h.make_node('Split', ['x1'], ['small', 'large'], name='split', axis=1),
+     h.make_node('MatMul', ['small', 'w'], ['a'], name='ma'), h.make_node('MatMul', ['large', 'w'], ['b'], name='mb'),
+     h.make_node('Add', ['a', 'b'], ['y'], name='y')]
+save(h.make_model(h.make_graph(n, 'g', [h.make_tensor_value_info('x', T.FLOAT, [1, 8])],
+                               [h.make_tensor_value_info('y', T.FLOAT, [1, 5])], [w]),
+                  opset_imports=[h.make_opsetid('', 13)]), 'm.onnx')
+x = np.abs(r.randn(200, 8)).astype('f4')
+x[:, 4:] *= 100
+np.save('x.npy', x)
+END
+    dopt-import -o m.dopt m.onnx
+    dopt-observe -i x.npy -d -o r.dopt m.dopt
+    dopt-quant --method minmax -d -o p.dopt m.dopt r.dopt
+    dopt-show p.dopt >plan
+    "$PY" - <<'END'
+import re
+import numpy as np
+x = np.load('x.npy')
+t = {m[1]: (float(m[2]), m[3]) for m in re.finditer(r'tensor (\S+): uint8 scale (\S+) .*\((.+), [-0-9.e]+% clipped', open('plan').read())}
+assert abs(t['small'][0] / (x[:, :4].max() / 255) - 1) < 2e-5 and t['small'][1] == 'minmax', t
+assert t['large'] == (t['x1'][0], 'as x1') and abs(t['x1'][0] / (x.max() / 255) - 1) < 2e-5, t
+END
+}

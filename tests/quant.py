@@ -235,7 +235,7 @@ def noise(x, scale, zero, power):
 
 
 def search(plan, inner, calibration, method):
-    values, power = tensors(inner, calibration), 2 if method == 'mse' else 1.5
+    values, power = tensors(inner, calibration), 2 if method == 'mse' else 1.75
     for name, (scale, zero, _, _) in read_plan(plan).items():
         x = values[name].reshape(-1).astype(f64)
         lo, hi = min(x.min(), 0), max(x.max(), 0)

@@ -38,6 +38,8 @@ enum op_point {
     POINT_NONE, /* float only: says nothing about its tensors */
     POINT_IO,   /* reads and writes quantized tensors of their own ranges */
     POINT_PASS, /* the output has the range of input 0 (MaxPool, Reshape, …) */
+    POINT_PART, /* the output holds some of input 0's values: it has its own range where that is much
+                 * finer, else input 0's (Slice, Split, Gather) */
     POINT_ACT,  /* fused into the node before it where that is its only reader (Relu, Clip);
                  * else like POINT_IO */
 };

@@ -77,6 +77,8 @@ static void set_roots(struct graph *g, void *ctx)
             if (is_float(n->out[k]))
                 s->p->root[n->out[k]->id] =
                     pass && s->p->root[x->id] >= 0 ? s->p->root[x->id] : n->out[k]->id;
+            if (is_float(n->out[k]) && n->op->point == POINT_PART && is_float(x))
+                s->p->part[n->out[k]->id] = s->p->root[x->id];
         }
     }
 }
@@ -107,10 +109,10 @@ void points_find(struct points *p, const struct model *m, bool all)
     size_t n = (size_t)m->nvalues;
     struct search s = { p, m, model_uses(m), NEW_ARRAY(bool, n), NEW_ARRAY(bool, n), all };
 
-    *p = (struct points){ NEW_ARRAY(int, n), NEW_ARRAY(bool, n), NEW_ARRAY(int, n),
-                          NEW_ARRAY(bool, n) };
+    *p = (struct points){ NEW_ARRAY(int, n), NEW_ARRAY(int, n), NEW_ARRAY(bool, n),
+                          NEW_ARRAY(int, n), NEW_ARRAY(bool, n) };
     for (size_t i = 0; i < n; i++) {
-        p->root[i] = -1;
+        p->root[i] = p->part[i] = -1;
         p->axis[i] = INT_MIN;
     }
     for (int i = 0; i < m->graph->nin; i++)
@@ -137,6 +139,7 @@ void points_find(struct points *p, const struct model *m, bool all)
 void points_release(struct points *p)
 {
     free(p->root);
+    free(p->part);
     free(p->observed);
     free(p->axis);
     free(p->keep);

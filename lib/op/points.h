@@ -12,6 +12,7 @@ struct points {
     int *root; /* by value id: the value whose range this one has (itself for an observed one), or
                      * -1: never quantized (merged into an activation, or read and written by float
                      * operators only) */
+    int *part; /* by value id: the root whose values an observed one holds some of, or -1 */
     bool *observed; /* by value id: its range is recorded */
     int *axis;  /* by value id: it feeds a quantizable node: the axis whose channels are recorded
                      * (>= 0; from the end where negative: -1 = last), or INT_MIN */

@@ -81,27 +81,38 @@ static bool operands_chosen(const struct search *s, const struct node *n)
     return chosen > 0;
 }
 
+static bool same_grid(const struct plan_tensor *a, const struct plan_tensor *b)
+{
+    return a != NULL && b != NULL && a->scale == b->scale && a->zero_point == b->zero_point;
+}
+
+/* Output k of a node in between: does a kernel on integers write it? */
+static void extend_output(struct search *s, const struct graph *g, const struct node *n,
+                          const struct value *out)
+{
+    bool moves = n->op->point == POINT_PASS || n->op->point == POINT_PART;
+    const struct plan_tensor *t;
+
+    if (out == NULL || s->output[out->id])
+        return;
+    out = written(s, g, out);
+    t = s->of[out->id];
+    if (t == NULL || s->output[out->id])
+        return;
+    if (moves && n->in[0] != NULL && same_grid(s->chosen[n->in[0]->id], t))
+        s->chosen[out->id] = t;
+    if (n->op->point == POINT_IO && n->nout == 1 && operands_chosen(s, n) &&
+        (s->mode == CHAIN_ALL || t->sqnr >= CHAIN_SAFE_SQNR))
+        s->chosen[out->id] = t;
+}
+
 static void extend(struct graph *g, void *ctx)
 {
     struct search *s = ctx;
 
-    for (int i = 0; i < g->nnodes; i++) {
-        const struct node *n = g->nodes[i];
-        const struct value *out = n->nout > 0 ? n->out[0] : NULL;
-        const struct plan_tensor *t;
-
-        if (out == NULL || n->nout != 1 || s->output[out->id] || n->op->weight != WEIGHT_NONE)
-            continue;
-        out = written(s, g, out);
-        t = s->of[out->id];
-        if (t == NULL || s->output[out->id])
-            continue;
-        if (n->op->point == POINT_PASS && n->in[0] != NULL && s->chosen[n->in[0]->id] == t)
-            s->chosen[out->id] = t;
-        if (n->op->point == POINT_IO && operands_chosen(s, n) &&
-            (s->mode == CHAIN_ALL || t->sqnr >= CHAIN_SAFE_SQNR))
-            s->chosen[out->id] = t;
-    }
+    for (int i = 0; i < g->nnodes; i++)
+        for (int k = 0; k < g->nodes[i]->nout && g->nodes[i]->op->weight == WEIGHT_NONE; k++)
+            extend_output(s, g, g->nodes[i], g->nodes[i]->out[k]);
 }
 
 const struct plan_tensor **chain_find(const struct model *m, const struct plan *p, enum chain mode)

@@ -35,15 +35,15 @@ struct pending {
     int32_t *bias;
 };
 
-/* What range_choose finds for one observed value. */
+/* What is found for one observed value. */
 struct choice {
     struct grid g;
-    double signal, noise, clipped;
+    struct range_effect effect;
 };
 
-static const struct tensor_stats *stats_of(const struct quantizer *z, long i)
+static const struct tensor_stats *stats_of(const struct quantizer *z, const struct value *v)
 {
-    const struct tensor_stats *t = observed_find(z->o, z->m->values[z->chosen[i]]->name);
+    const struct tensor_stats *t = observed_find(z->o, v->name);
 
     return t == NULL || t->count == 0 ? NULL : t;
 }
@@ -51,34 +51,41 @@ static const struct tensor_stats *stats_of(const struct quantizer *z, long i)
 static int choose(void *ctx, long i, void *item, struct err *e)
 {
     const struct quantizer *z = ctx;
-    const struct tensor_stats *t = stats_of(z, i);
+    const struct tensor_stats *t = stats_of(z, z->m->values[z->chosen[i]]);
     struct choice *c = item;
 
     (void)e;
-    if (t != NULL)
-        c->g = range_choose(t, &z->q->range, &c->signal, &c->noise, &c->clipped);
+    if (t != NULL) {
+        c->g = range_choose(t, &z->q->range);
+        c->effect = range_effect(t, &c->g);
+    }
     return 0;
+}
+
+static void set_grid(struct plan_tensor *pt, const struct grid *g, const struct range_effect *e)
+{
+    pt->scale = g->scale;
+    pt->zero_point = g->zero_point;
+    pt->low = g->low;
+    pt->high = g->high;
+    pt->clipped = e->clipped;
+    pt->sqnr = e->noise > 0 ? 10 * log10(e->signal / e->noise) : INFINITY;
 }
 
 static void take_choice(void *ctx, long i, const void *item)
 {
     struct quantizer *z = ctx;
     const struct value *v = z->m->values[z->chosen[i]];
-    const struct tensor_stats *t = stats_of(z, i);
+    const struct tensor_stats *t = stats_of(z, v);
     const struct choice *c = item;
     struct plan_tensor pt = { .name = arena_strdup(&z->p->arena, v->name) };
 
     if (t == NULL)
         return;
-    pt.scale = c->g.scale;
-    pt.zero_point = c->g.zero_point;
+    set_grid(&pt, &c->g, &c->effect);
     pt.is_signed = z->q->range.is_signed;
     pt.min = t->min;
     pt.max = t->max;
-    pt.low = c->g.low;
-    pt.high = c->g.high;
-    pt.clipped = c->clipped;
-    pt.sqnr = c->noise > 0 ? 10 * log10(c->signal / c->noise) : INFINITY;
     pt.how = range_method_name(z->q->range.method);
     if (t->min == 0 && t->max == 0) {
         pt.how = "always 0";
@@ -87,6 +94,37 @@ static void take_choice(void *ctx, long i, const void *item)
     GROW(z->p->tensors, z->p->ntensors, z->captensors);
     z->tensor[v->id] = z->p->ntensors;
     z->p->tensors[z->p->ntensors++] = pt;
+}
+
+/* What holds some of another tensor's values keeps that tensor's grid, so that integer kernels pass them
+ * on, unless its own is finer than half of it. In graph order. */
+static void share_parts(struct graph *g, void *ctx)
+{
+    struct quantizer *z = ctx;
+
+    for (int i = 0; i < g->nnodes; i++)
+        for (int k = 0; k < g->nodes[i]->nout; k++) {
+            const struct value *v = g->nodes[i]->out[k];
+            int whole = v == NULL ? -1 : z->points.part[v->id];
+            struct plan_tensor *own, *of;
+            struct range_effect e;
+            struct grid grid;
+
+            if (whole < 0 || z->tensor[v->id] < 0 || z->tensor[whole] < 0)
+                continue;
+            own = &z->p->tensors[z->tensor[v->id]];
+            of = &z->p->tensors[z->tensor[whole]];
+            if (own->scale < of->scale / 2 || strcmp(own->how, "always 0") == 0)
+                continue;
+            grid = grid_of((double)of->low, (double)of->high, of->is_signed, false);
+            grid.scale = of->scale;
+            grid.zero_point = of->zero_point;
+            grid.low = of->low;
+            grid.high = of->high;
+            e = range_effect(stats_of(z, v), &grid);
+            set_grid(own, &grid, &e);
+            own->how = arena_printf(&z->p->arena, "as %s", of->name);
+        }
 }
 
 /* Every observed value gets its grid; several are worked on at once. */
@@ -104,6 +142,8 @@ static int choose_tensors(struct quantizer *z)
     }
     rc = ordered_run(&o, n, sizeof(struct choice), job_cores(), z->e);
     free(z->chosen);
+    if (rc == 0)
+        graph_each(z->m->graph, share_parts, z);
     return rc;
 }
 

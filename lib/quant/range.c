@@ -6,7 +6,8 @@
  *             divergence: 2048 equal bins of |x|, thresholds from 128 bins up (256 one-sided), tail added to the last
  *             bin (Migacz, "8-bit inference with TensorRT", GTC 2017)
  * mse         the range with the least squared error, both ends searched
- * lp          the same for the error to the power of 1.5: outliers of single samples count for less
+ * lp          the same for the error to the power of 1.75: outliers of single samples count for less.
+ *             Of 1.25, 1.5, 1.6, 1.7, 1.75, 2 and 2.5 the best over nine real tasks
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
@@ -90,7 +91,7 @@ static inline double nearest(double x)
     return (x + magic) - magic;
 }
 
-/* Sum over all values of |x - grid(x)|^2, or to the power of 1.5. */
+/* Sum over all values of |x - grid(x)|^2, or to the power of 1.75. */
 CLONES static double noise_of(const struct points *s, const struct grid *g, bool lp)
 {
     double sum = 0, inverse = 1 / (double)g->scale, scale = (double)g->scale;
@@ -101,7 +102,7 @@ CLONES static double noise_of(const struct points *s, const struct grid *g, bool
 
         q = q < low ? low : q > high ? high : nearest(q);
         d = fabs(x - q * scale);
-        e = lp ? d * sqrt(d) : d * d;
+        e = lp ? d * sqrt(d) * sqrt(sqrt(d)) : d * d;
         sum += s->p[i].weight * e;
     }
     return sum;
@@ -278,28 +279,33 @@ static struct grid choose(const struct points *s)
     }
 }
 
-struct grid range_choose(const struct tensor_stats *t, const struct range_options *o,
-                         double *signal, double *noise, double *clipped)
+struct grid range_choose(const struct tensor_stats *t, const struct range_options *o)
 {
     struct points s = { .min = (double)t->min, .max = (double)t->max, .o = o };
     struct hist_point *p = hist_points(&t->hist, &s.n);
-    double sum = 0, outside = 0;
     struct grid g;
 
     s.p = p;
     g = choose(&s);
-    for (size_t i = 0; i < s.n; i++) {
-        sum += (double)p[i].count * p[i].mean * p[i].mean;
-        if (p[i].mean < (double)g.low - (double)g.scale / 2 ||
-            p[i].mean > (double)g.high + (double)g.scale / 2)
-            outside += (double)p[i].count;
-    }
-    if (signal != NULL)
-        *signal = sum;
-    if (noise != NULL)
-        *noise = noise_of(&s, &g, false);
-    if (clipped != NULL)
-        *clipped = t->count > 0 ? outside / (double)t->count : 0;
     free(p);
     return g;
+}
+
+struct range_effect range_effect(const struct tensor_stats *t, const struct grid *g)
+{
+    struct points s = { .min = (double)t->min, .max = (double)t->max };
+    struct hist_point *p = hist_points(&t->hist, &s.n);
+    struct range_effect e = { 0 };
+
+    s.p = p;
+    for (size_t i = 0; i < s.n; i++) {
+        e.signal += (double)p[i].count * p[i].mean * p[i].mean;
+        if (p[i].mean < (double)g->low - (double)g->scale / 2 ||
+            p[i].mean > (double)g->high + (double)g->scale / 2)
+            e.clipped += (double)p[i].count;
+    }
+    e.clipped = t->count > 0 ? e.clipped / (double)t->count : 0;
+    e.noise = noise_of(&s, g, false);
+    free(p);
+    return e;
 }

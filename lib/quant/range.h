@@ -29,9 +29,12 @@ struct range_options {
     double percentile; /* in percent, 99.999 */
     bool is_signed, symmetric;
 };
-/* Chooses the grid for what t saw. Sums of squares go to *signal and *noise, the share of values
- * outside the grid to *clipped (each may be NULL). */
-struct grid range_choose(const struct tensor_stats *t, const struct range_options *o,
-                         double *signal, double *noise, double *clipped);
+/* Chooses the grid for what t saw. */
+struct grid range_choose(const struct tensor_stats *t, const struct range_options *o);
+/* What a grid does to what t saw: sums of squares, and the share of values outside the grid. */
+struct range_effect {
+    double signal, noise, clipped;
+};
+struct range_effect range_effect(const struct tensor_stats *t, const struct grid *g);
 
 #endif
