@@ -25,8 +25,8 @@ static bool constant_inputs(const struct node *n)
 /* The user knows a weight by the name of the initializer it came from, whatever was done to it. */
 static const char *weight_name(const struct node *n, const struct value *out)
 {
-    bool same = n->op->point == POINT_PASS || n->op->point == POINT_PART ||
-                node_is(n, OP_DEQUANTIZELINEAR);
+    bool same =
+        n->op->point == POINT_PASS || n->op->point == POINT_PART || node_is(n, OP_DEQUANTIZELINEAR);
 
     return n->nin > 0 && n->in[0] != NULL && same ? n->in[0]->constant->name : out->name;
 }

@@ -79,7 +79,8 @@ bool node_arity(const struct node *n, char why[static 200]);
 /* May this node's output go through fused activations? */
 bool node_takes_post(const struct node *n);
 /* The other operand of an Add `u` that could be fused behind node n, which writes `v`, or NULL. */
-const struct value *node_residual(const struct node *n, const struct node *u, const struct value *v);
+const struct value *node_residual(const struct node *n, const struct node *u,
+                                  const struct value *v);
 /* Fused activations on values in the cache, for operators that oneDNN does not run (op/act.c). */
 void call_post(const struct call *c, float *y, size_t n);
 

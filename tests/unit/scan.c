@@ -32,7 +32,7 @@ static bool block_right(const float *x, size_t n)
     for (size_t i = 0; i < n; i++) { /* nothing but +0 may be missing, and the order stays */
         bool plus0 = x[i] == 0 && !signbit(x[i]);
 
-        if (k < rest && memcmp(&left[k], &x[i], sizeof *x) == 0)
+        if (k < rest && left[k] == x[i] && signbit(left[k]) == signbit(x[i]))
             k++;
         else if (!plus0)
             return false;
