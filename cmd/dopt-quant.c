@@ -13,7 +13,8 @@
 #include "quant/quant.h"
 
 static const char usage[] =
-    "usage: dopt-quant [-dhV] [-c config.prototxt] [--method minmax|percentile|entropy|mse|lp]\n"
+    "usage: dopt-quant [-dhV] [-c config.prototxt]\n"
+    "                  [--method " RANGE_METHODS "]\n"
     "                  [--percentile P] [--activations uint8|int8] [--symmetric] [--per-tensor]\n"
     "                  [--no-correction] [--exclude NAMES] [-o OUT] [FILE ...]\n";
 
@@ -68,7 +69,7 @@ static void read_options(struct options *o, int argc, char **argv)
 
     bool percentile = false;
 
-    *o = (struct options){ .quant.range = { RANGE_LP, 99.999, false, false } };
+    *o = (struct options){ .quant.range = { RANGE_L2, 99.999, false, false } };
     while ((c = getopt_long(argc, argv, "c:do:hV", longs, NULL)) != -1)
         switch (c) {
         case 'c':
@@ -77,7 +78,7 @@ static void read_options(struct options *o, int argc, char **argv)
         case METHOD:
             method = range_method_find(optarg);
             if (method < 0)
-                cli_usage("--method: '%s' is not one of minmax|percentile|entropy|mse|lp", optarg);
+                cli_usage("--method: '%s' is not one of " RANGE_METHODS, optarg);
             o->quant.range.method = (enum range_method)method;
             break;
         case PERCENTILE:

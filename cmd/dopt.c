@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "cli.h"
 #include "guard.h"
+#include "quant/range.h"
 #include "summary.h"
 
 static const char usage[] =
@@ -145,7 +146,7 @@ static void read_option(struct args *a, int o)
         a->as = one_of("--as", optarg, "grid|qdq");
         break;
     case O_METHOD:
-        a->method = one_of("--method", optarg, "minmax|percentile|entropy|mse|lp");
+        a->method = one_of("--method", optarg, RANGE_METHODS);
         break;
     case O_EXCLUDE:
         a->exclude = optarg;

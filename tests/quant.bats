@@ -63,6 +63,15 @@ plan() {
     done
 }
 
+@test "mean, ifmr and l2 are what numpy finds by their formulas" {
+    inner
+    observed
+    for method in mean ifmr l2; do
+        plan --method $method
+        check $method plan.txt inner.npz calib.npz
+    done
+}
+
 @test "entropy stays inside what was seen and clips little" {
     inner
     observed

@@ -248,6 +248,73 @@ def search(plan, inner, calibration, method):
         assert got <= 1.06 * best, name
 
 
+def mean(plan, inner, calibration):
+    values = tensors(inner, calibration)
+    for name, (scale, zero, _, _) in read_plan(plan).items():
+        x = values[name].reshape(len(values[name]), -1).astype(f64)
+        lo, hi = min(x.min(1).mean(), 0), max(x.max(1).mean(), 0)
+        assert abs(scale / ((hi - lo) / 255) - 1) < 1e-4 and abs(zero - -lo / scale) <= 0.51, (name, scale, lo, hi)
+
+
+def ifmr(plan, inner, calibration):
+    """ALGORITHMS: both ends from 0.7 to 1.3 times the quantile of 0.999999, the least mean squared error."""
+    values = tensors(inner, calibration)
+    for name, (scale, zero, _, _) in read_plan(plan).items():
+        x = values[name].reshape(-1).astype(f64)
+        sort = np.sort(x)
+        k = x.size - int(0.999999 * x.size) or 1
+        lo, hi = min(sort[k - 1], 0), max(sort[-k], 0)
+        ratios = 0.7 + 0.01 * np.arange(0, 60, 4 if lo < 0 < hi else 1)
+        best = min(noise(x, s, np.rint(-a * lo / s), 2)
+                   for a in (ratios if lo < 0 else [1]) for b in (ratios if hi > 0 else [1]) for s in [(b * hi - a * lo) / 255])
+        got = noise(x, scale, zero, 2)
+        print('%-45s ifmr noise %.3e, best of the search %.3e' % (name, got, best))
+        assert got <= 1.02 * best and scale * 255 <= 1.3 * (hi - lo) * 1.01, name
+
+
+def l2_cost(hist, low, high):
+    """torch.ao.quantization.HistogramObserver's criterion: bins low .. high become 256 levels."""
+    begin, w = np.arange(len(hist)) - f64(low), (high - low + 1) / 256
+    at, to = (np.clip(v // w, 0, 255) for v in (begin, begin + 1))
+
+    def norm(a, b):
+        return hist * (b ** 3 - a ** 3) / 3
+    center = at * w + w / 2
+    first = norm(begin - center, w / 2)
+    middle = (to - at - 1) * norm(-w / 2, w / 2)
+    return (first + middle + norm(-w / 2, begin + 1 - (to * w + w / 2))).sum()
+
+
+def l2(plan, inner, calibration):
+    """HFMG: 2048 equal bins of the values themselves, both ends moving in by steps of 1e-5 of all."""
+    values, moved = tensors(inner, calibration), 0
+    for name, (scale, zero, lo, hi) in read_plan(plan).items():
+        x = values[name].reshape(-1).astype(f64)
+        hist, edges = np.histogram(x, 2048)
+        cum, step = np.concatenate([[0], np.cumsum(hist)]).astype(f64), max(1, np.ceil(x.size / 1e5))
+        left, right, a, b = 0, 2047, 0., 0.
+        tried = [(l2_cost(hist, 0, 2047), 0, 2047)]
+        while right - left > 512:
+            l = np.searchsorted(cum, a + step)          # values below bin l reach a + step
+            r = 2047 - np.searchsorted(np.cumsum(hist[::-1]), b + step) - 1
+            if right - r >= l - left:
+                b, right = cum[-1] - cum[r + 1], r
+            else:
+                a, left = cum[l], l
+            if right > left:
+                tried.append((l2_cost(hist, left, right), left, right))
+        best = min(tried)
+        low, high = min(edges[best[1]], 0), max(edges[best[2] + 1], 0)
+        width = edges[1] - edges[0]
+        bins = np.clip([(-zero * scale - edges[0]) / width, ((255 - zero) * scale - edges[0]) / width - 1], 0, 2047)
+        got = l2_cost(hist, *np.rint(bins))
+        print('%-45s l2 covers %.4g %.4g, reference %.4g %.4g, cost %.4f of its' % (name, -zero * scale, (255 - zero) * scale, low, high, got / best[0]))
+        # of the same width, moved by the zero point's rounding, or as good
+        assert abs(scale * 255 / (high - low) - 1) < 1e-3 or got <= 1.05 * best[0], name
+        moved += best[1] > 0 or best[2] < 2047
+    assert moved >= 3, moved
+
+
 def entropy(plan, inner, calibration):
     values = tensors(inner, calibration)
     for name, (scale, zero, lo, hi) in read_plan(plan).items():

@@ -1,13 +1,18 @@
 /* range.c: see range.h. Each method reads the same histogram; ranges always contain 0.
  *
  * minmax      the observed extrema
+ * mean        the means over the samples of their smallest and of their largest value (NNCF's default for
+ *             activations)
  * percentile  cuts (100 - p) / 200 of the values from each side (ONNX Runtime's rule)
  * entropy     the clip of |x| whose 8-bit distribution is closest to the real one in Kullback-Leibler
  *             divergence: 2048 equal bins of |x|, thresholds from 128 bins up (256 one-sided), tail added to the last
  *             bin (Migacz, "8-bit inference with TensorRT", GTC 2017)
  * mse         the range with the least squared error, both ends searched
  * lp          the same for the error to the power of 1.75: outliers of single samples count for less.
- *             Of 1.25, 1.5, 1.6, 1.7, 1.75, 2 and 2.5 the best over nine real tasks
+ *             Of 1.25, 1.5, 1.6, 1.7, 1.75, 2 and 2.5 the best over nine real tasks; l2 is better yet
+ * ifmr        the least squared error, both ends from 0.7 to 1.3 times the millionth of all values (AMCT)
+ * l2          the least error of values spread evenly over 2048 equal bins (torch's HistogramObserver and
+ *             AMCT's HFMG)
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
@@ -16,13 +21,14 @@
 #include "base/clones.h"
 #include "quant/range.h"
 
-static const char *const names[] = { "minmax", "percentile", "entropy", "mse", "lp" };
+static const char *const names[] = { "minmax", "mean", "percentile", "entropy",
+                                     "mse",    "lp",   "ifmr",       "l2" };
 
 int range_method_find(const char *name)
 {
-    for (int i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0)
-            return i;
+            return (int)i;
     return -1;
 }
 
@@ -79,7 +85,7 @@ struct grid grid_of(double low, double high, bool is_signed, bool symmetric)
 struct points {
     const struct hist_point *p;
     size_t n;
-    double min, max;
+    double min, max, mean_min, mean_max; /* mean: over the samples */
     const struct range_options *o;
 };
 
@@ -192,6 +198,118 @@ static struct grid by_search(const struct points *s)
     return grid_at(s, low, high);
 }
 
+enum { IFMR_STEPS = 60 };
+
+static double ifmr_ratio(int i)
+{
+    return 0.7 + 0.01 * i;
+}
+
+/* The least squared error over 60 x 60 ranges, 0.7 to 1.29 times what 0.999999 of all values stay within;
+ * the first of equals. */
+static struct grid by_ifmr(const struct points *s)
+{
+    double low = quantile(s, 1e-6), high = quantile(s, 1 - 1e-6), best = INFINITY;
+    struct grid chosen = grid_at(s, low, high);
+
+    for (int i = 0; i < (low < 0 ? IFMR_STEPS : 1); i++)
+        for (int k = 0; k < (high > 0 ? IFMR_STEPS : 1); k++) {
+            struct grid g = grid_at(s, low * ifmr_ratio(i), high * ifmr_ratio(k));
+            double noise = noise_of(s, &g, false);
+
+            if (noise < best) {
+                best = noise;
+                chosen = g;
+            }
+        }
+    return chosen;
+}
+
+enum { L2_BINS = 2048, L2_LEVELS = 256 };
+
+/* All values in equal bins from min to max; a log bin that spans several is spread evenly. */
+static double equal_bins(const struct points *s, double bins[L2_BINS])
+{
+    double width = (s->max - s->min) / L2_BINS;
+
+    memset(bins, 0, L2_BINS * sizeof *bins);
+    for (size_t i = 0; i < s->n; i++) {
+        int first = (int)((s->p[i].lo - s->min) / width),
+            last = (int)((s->p[i].hi - s->min) / width);
+
+        first = first < 0 ? 0 : first > L2_BINS - 1 ? L2_BINS - 1 : first;
+        last = last < first ? first : last > L2_BINS - 1 ? L2_BINS - 1 : last;
+        for (int k = first; k <= last; k++)
+            bins[k] += (double)s->p[i].count / (last - first + 1);
+    }
+    return width;
+}
+
+static double cube(double x)
+{
+    return x * x * x;
+}
+
+/* Squared error, in units of bins, of values spread evenly over each bin when bins first .. last become
+ * 256 levels and what lies outside goes to the outermost. */
+CLONES static double l2_error(const double bins[L2_BINS], int first, int last)
+{
+    double level = (last - first + 1) / (double)L2_LEVELS, half = level / 2, whole = cube(half);
+    double lanes[8] = { 0 }, sum = 0;
+
+    for (int i = 0; i < L2_BINS; i += 8)
+        for (int k = 0; k < 8; k++) {
+            double begin = i + k - first, end = begin + 1;
+            double from = floor(begin / level), to = floor(end / level);
+
+            from = from < 0 ? 0 : from > L2_LEVELS - 1 ? L2_LEVELS - 1 : from;
+            to = to < 0 ? 0 : to > L2_LEVELS - 1 ? L2_LEVELS - 1 : to;
+            lanes[k] += bins[i + k] * (2 * whole * (to - from) - cube(begin - from * level - half) +
+                                       cube(end - to * level - half));
+        }
+    for (int k = 0; k < 8; k++)
+        sum += lanes[k];
+    return sum / 3;
+}
+
+/* Both ends move in by quantile steps of 1e-5, whichever then skips more bins; the least error of all
+ * (HFMG; torch's HistogramObserver stops at the first increase). */
+static struct grid by_l2(const struct points *s)
+{
+    double bins[L2_BINS], width = equal_bins(s, bins), total = 0, below = 0, above = 0, best, error;
+    int left = 0, right = L2_BINS - 1, first = left, last = right;
+    double step;
+
+    for (int i = 0; i < L2_BINS; i++)
+        total += bins[i];
+    step = total / 1e5 > 1 ? ceil(total / 1e5) : 1;
+    best = l2_error(bins, left, right);
+    while (right - left > L2_BINS / 4) {
+        double skip_below = below, skip_above = above;
+        int l = left, r = right;
+
+        while (l < right && skip_below < below + step)
+            skip_below += bins[l++];
+        while (r > left && skip_above < above + step)
+            skip_above += bins[r--];
+        if (right - r >= l - left) {
+            right = r;
+            above = skip_above;
+        } else {
+            left = l;
+            below = skip_below;
+        }
+        error = right > left ? l2_error(bins, left, right) : INFINITY;
+        if (error < best) {
+            best = error;
+            first = left;
+            last = right;
+        }
+    }
+    return grid_at(s, first == 0 ? s->min : s->min + first * width,
+                   last == L2_BINS - 1 ? s->max : s->min + (last + 1) * width);
+}
+
 enum { KL_BINS = 2048, KL_STEP = 8 };
 
 /* |x| in equal bins up to the largest magnitude; a log bin that spans several is spread evenly. */
@@ -267,6 +385,12 @@ static struct grid choose(const struct points *s)
     if (s->max <= s->min && s->max == 0)
         return grid_at(s, 0, 0);
     switch (s->o->method) {
+    case RANGE_MEAN:
+        return grid_at(s, s->mean_min, s->mean_max);
+    case RANGE_IFMR:
+        return by_ifmr(s);
+    case RANGE_L2:
+        return by_l2(s);
     case RANGE_PERCENTILE:
         return by_percentile(s);
     case RANGE_ENTROPY:
@@ -281,7 +405,12 @@ static struct grid choose(const struct points *s)
 
 struct grid range_choose(const struct tensor_stats *t, const struct range_options *o)
 {
-    struct points s = { .min = (double)t->min, .max = (double)t->max, .o = o };
+    double samples = t->samples > 0 ? (double)t->samples : 1;
+    struct points s = { .min = (double)t->min,
+                        .max = (double)t->max,
+                        .mean_min = fixed_value(t->sum_min) / samples,
+                        .mean_max = fixed_value(t->sum_max) / samples,
+                        .o = o };
     struct hist_point *p = hist_points(&t->hist, &s.n);
     struct grid g;
 

@@ -7,7 +7,17 @@
 
 #include "observe/observed.h"
 
-enum range_method { RANGE_MINMAX, RANGE_PERCENTILE, RANGE_ENTROPY, RANGE_MSE, RANGE_LP };
+enum range_method {
+    RANGE_MINMAX,
+    RANGE_MEAN,
+    RANGE_PERCENTILE,
+    RANGE_ENTROPY,
+    RANGE_MSE,
+    RANGE_LP,
+    RANGE_IFMR,
+    RANGE_L2
+};
+#define RANGE_METHODS "minmax|mean|percentile|entropy|mse|lp|ifmr|l2"
 /* -1 if there is no such method. */
 int range_method_find(const char *name);
 const char *range_method_name(enum range_method m);
