@@ -85,41 +85,45 @@ static int channels_begin(struct channels *c, const struct value *v, int axis, s
     return 0;
 }
 
-/* Values into the scan and the histogram. */
-static void add_values(struct part *p, struct scan *s, const float *x, size_t n)
+static void add_channels(struct channels *c, double *sum, struct split d, const float *x, size_t n)
+{
+    if (d.n > 0 && d.inner == 1)
+        scan_rows(sum, c->min, c->max, x, n / d.n, d.n);
+    else
+        for (size_t k = 0; k * d.inner < n && d.n > 0; k++)
+            scan_run(&sum[k % d.n], &c->min[k % d.n], &c->max[k % d.n], x + k * d.inner, d.inner);
+}
+
+/* Everything about n values while they are in the cache: the scan brings them there, the histogram
+ * drives them out. */
+static void add_block(struct part *p, struct scan *s, double *sum, struct split d, const float *x,
+                      size_t n)
 {
     float room[SCAN_BLOCK + 16];
 
-    for (size_t i = 0; i < n; i += SCAN_BLOCK) {
+    if (p->live == NULL)
+        add_channels(&p->stats.channels, sum, d, x, n);
+    for (size_t i = 0; i < n && p->live != NULL; i += SCAN_BLOCK) {
         size_t some = n - i < SCAN_BLOCK ? n - i : SCAN_BLOCK, rest;
         const float *left = scan_block(s, x + i, some, room, &rest);
 
+        if (i + some == n)
+            add_channels(&p->stats.channels, sum, d, x, n);
         hist_live_add(p->live, left, rest);
         hist_live_zeros(p->live, some - rest);
     }
 }
 
-/* Everything about a block of the memory while it is in the cache, then the next one. */
+/* Whole rows of channels at a time. */
 static void add_blocks(struct part *p, struct scan *s, double *sum, struct split d,
                        const struct tensor *t)
 {
-    const float *x = t->data, *end = x + shape_count(&t->shape);
-    struct channels *c = &p->stats.channels;
-    size_t unit = d.n > 0 ? d.n * d.inner : 1;
+    const float *x = t->data;
+    size_t n = (size_t)shape_count(&t->shape), unit = d.n > 0 ? d.n * d.inner : 1;
     size_t block = unit < SCAN_BLOCK ? SCAN_BLOCK / unit * unit : unit;
 
-    for (; x < end; x += block) {
-        size_t n = (size_t)(end - x) < block ? (size_t)(end - x) : block;
-
-        if (d.n > 0 && d.inner == 1)
-            scan_rows(sum, c->min, c->max, x, n / d.n, d.n);
-        else
-            for (size_t k = 0; k * d.inner < n && d.n > 0; k++)
-                scan_run(&sum[k % d.n], &c->min[k % d.n], &c->max[k % d.n], x + k * d.inner,
-                         d.inner);
-        if (p->live != NULL)
-            add_values(p, s, x, n);
-    }
+    for (size_t i = 0; i < n; i += block)
+        add_block(p, s, sum, d, x + i, n - i < block ? n - i : block);
 }
 
 static int stats_add(struct tensor_stats *stats, const struct scan *s, size_t n,
