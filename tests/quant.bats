@@ -270,3 +270,34 @@ assert abs(t['small'][0] / (x[:, :4].max() / 255) - 1) < 2e-5 and t['small'][1] 
 assert t['large'] == (t['x1'][0], 'as x1') and abs(t['x1'][0] / (x.max() / 255) - 1) < 2e-5, t
 END
 }
+
+@test "a calibration set that is small, constant or set by one sample is doubted, in a line each" {
+    "$PY" - <<'END'
+import numpy as np
+from onnx import TensorProto as T, helper as h, numpy_helper as nh, save
+r = np.random.RandomState(5)
+n = [h.make_node('Conv', ['x', 'w'], ['c'], name='conv'), h.make_node('Relu', ['c'], ['d'], name='relu'),
+     h.make_node('Conv', ['d', 'v'], ['y'], name='last')]
+save(h.make_model(h.make_graph(n, 'g', [h.make_tensor_value_info('x', T.FLOAT, [1, 2, 6, 6])],
+                               [h.make_tensor_value_info('y', T.FLOAT, [1, 3, 6, 6])],
+                               [nh.from_array(r.randn(4, 2, 1, 1).astype('f4'), 'w'),
+                                nh.from_array(r.randn(3, 4, 1, 1).astype('f4'), 'v')]),
+                  opset_imports=[h.make_opsetid('', 13)]), 'm.onnx')
+x = r.randn(40, 2, 6, 6).astype('f4')
+np.save('good.npy', x)
+np.save('few.npy', x[:4])
+np.save('flat.npy', np.full_like(x, 0.5))
+x[17] *= 50
+np.save('far.npy', x)
+END
+    dopt-import -o m.dopt m.onnx
+    for set in good few flat far; do
+        dopt-observe -i $set.npy -d -o r.dopt m.dopt
+        dopt-quant -d -o p.dopt m.dopt r.dopt 2>$set.err
+    done
+    [ ! -s good.err ]
+    [ "$(cat few.err)" = 'dopt-quant: warning: only 4 steps of the calibration set: ranges may not hold for other samples' ]
+    grep -q '^dopt-quant: warning: 1 tensor has the same value everywhere on this calibration set (x)$' flat.err
+    grep -qE '^dopt-quant: warning: step 17 of the calibration set alone sets the range of [23] of 3 tensors, on average [0-9]+ times' far.err
+    [ "$(wc -l <far.err)" -eq 1 ]
+}

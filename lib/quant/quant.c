@@ -10,7 +10,9 @@
 #include "base/ordered.h"
 #include "op/points.h"
 #include "quant/correct.h"
+#include "quant/doubt.h"
 #include "quant/quant.h"
+#include "quant/weight.h"
 #include "run/engine.h"
 
 struct quantizer {
@@ -166,90 +168,6 @@ static void leave_float(struct quantizer *z, const struct node *n, const char *w
                              why };
 }
 
-/* Largest magnitude of each channel (or of all). */
-static void channel_peaks(const float *w, const struct weight_view *v, bool per_tensor, float *peak)
-{
-    for (int64_t r = 0; r < weight_runs(v); r++, w += v->inner) {
-        int64_t c = per_tensor ? 0 : weight_channel(v, r);
-        float top = peak[c];
-
-        for (int64_t i = 0; i < v->inner; i++)
-            top = fabsf(w[i]) > top ? fabsf(w[i]) : top;
-        peak[c] = top;
-    }
-}
-
-/* s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias beside a weight
- * of zeros inside int32. Returns how many channels needed that. */
-static int weight_scales(float *scales, int nscales, const float *bias, int64_t channels,
-                         float input_scale)
-{
-    int raised = 0;
-
-    for (int64_t c = 0; c < channels; c++) {
-        int64_t k = nscales == 1 ? 0 : c;
-        double s = (double)scales[k] / 127, need = 1e-8;
-
-        if (bias != NULL && fabs((double)bias[c]) / ((double)input_scale * 2147483647.0) > need)
-            need = fabs((double)bias[c]) / ((double)input_scale * 2147483647.0);
-        if (s < need) {
-            s = need;
-            raised += need > 1e-8; /* a channel of zeros alone is nothing to speak of */
-        }
-        if (nscales == 1)
-            scales[0] = (float)(s * 127); /* rounded below, once */
-        else
-            scales[k] = scale_round(s);
-    }
-    if (nscales == 1)
-        scales[0] = scale_round((double)scales[0] / 127);
-    return raised;
-}
-
-/* q = clamp(rint(w / s), -127, 127); |w| / s is at most 127, so the magic number rounds half to even. */
-static void quantize_weight(int8_t *q, const float *w, const struct weight_view *v,
-                            const float *scales, int nscales)
-{
-    const float magic = 12582912.0f; /* 1.5 * 2^23 */
-
-    for (int64_t r = 0; r < weight_runs(v); r++, w += v->inner, q += v->inner) {
-        float s = scales[nscales == 1 ? 0 : weight_channel(v, r)];
-
-        for (int64_t i = 0; i < v->inner; i++) {
-            float x = (w[i] / s + magic) - magic;
-
-            q[i] = (int8_t)(x < -127 ? -127 : x > 127 ? 127 : x);
-        }
-    }
-}
-
-static void quantize_bias(int32_t *q, const float *b, int64_t n, const float *scales, int nscales,
-                          float input_scale)
-{
-    for (int64_t c = 0; c < n; c++) {
-        double r =
-            rint((double)b[c] / ((double)input_scale * (double)scales[nscales == 1 ? 0 : c]));
-
-        q[c] = (int32_t)(r < -2147483647.0 ? -2147483647.0 : r > 2147483647.0 ? 2147483647.0 : r);
-    }
-}
-
-/* The bias as float32, one a channel (a scalar Gemm C is spread). false if there is none, or if it is
- * not constant or has another shape: the node then keeps it as it is. */
-static bool read_bias(const struct quantizer *z, const struct node *n, int64_t channels, float *out)
-{
-    const struct value *b = node_bias_value(n);
-    int64_t count = b == NULL ? 0 : shape_count(&b->shape);
-    float beta = n->op->weight == WEIGHT_GEMM ? attr_float(n, "beta", 1) : 1;
-
-    if (b == NULL || b->constant == NULL || (count != channels && count != 1))
-        return false;
-    constant_f32(z->m, b, out);
-    for (int64_t c = channels - 1; c >= 0; c--)
-        out[c] = beta * out[count == 1 ? 0 : c];
-    return true;
-}
-
 /* Takes the mean shift that the rounded weight causes out of the bias; a node without one gets one
  * where its operator has a place for it. */
 static bool correct_bias(const struct quantizer *z, const struct node *n, const float *weight,
@@ -277,20 +195,20 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
     struct weight_view v = node_weight_view(d->n);
     float input_scale = z->p->tensors[pn->tensor].scale;
     float *plain = mem_alloc(pn->nweights * sizeof *plain), *bias = d->float_bias;
-    bool has_bias = read_bias(z, d->n, v.channels, bias);
+    bool has_bias = bias_read(z->m, d->n, v.channels, bias);
 
     (void)e;
     constant_f32(z->m, d->n->in[node_weight(d->n)], plain);
-    channel_peaks(plain, &v, pn->nscales == 1, d->scales);
+    weight_peaks(plain, &v, pn->nscales == 1, d->scales);
     *(int *)item =
         weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
-    quantize_weight(d->weight, plain, &v, d->scales, pn->nscales);
+    weight_round(d->weight, plain, &v, d->scales, pn->nscales);
     if (!z->q->no_correction && correct_bias(z, d->n, plain, pn, bias, has_bias, v.channels)) {
         pn->float_bias = bias;
         has_bias = true;
     }
     if (has_bias) {
-        quantize_bias(d->bias, bias, v.channels, d->scales, pn->nscales, input_scale);
+        bias_round(d->bias, bias, v.channels, d->scales, pn->nscales, input_scale);
         pn->bias = d->bias;
         pn->nbias = (size_t)v.channels;
     }
@@ -461,6 +379,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     graph_each(m->graph, plan_graph, &z);
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
         goto out;
+    doubt_warn(o);
     if (z.raised > 0)
         warn("%d channels have a bias that is huge beside their weights: their weight scale was "
              "raised so that it fits int32",

@@ -1,0 +1,12 @@
+/* doubt.h: warnings about observations that ranges cannot be trusted to.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef QUANT_DOUBT_H
+#define QUANT_DOUBT_H
+
+#include "observe/observed.h"
+
+/* One line for each: fewer than 10 steps; tensors that never change; one step that alone sets the ranges
+ * of many tensors, far beyond what the others reach. */
+void doubt_warn(const struct observed *o);
+
+#endif

@@ -1,0 +1,26 @@
+/* weight.h: weights and biases as integers. Formulas: DESIGN.md 6; Jacob et al., "Quantization and
+ * training of neural networks for efficient integer-arithmetic-only inference", 2018.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef QUANT_WEIGHT_H
+#define QUANT_WEIGHT_H
+
+#include "op/op.h"
+
+/* The largest magnitude of each channel (or of all, in peak[0]), where it is above what peak holds. */
+void weight_peaks(const float *w, const struct weight_view *v, bool per_tensor, float *peak);
+/* Peaks become scales: s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias
+ * beside a weight of zeros inside int32. Returns how many channels needed that. bias may be NULL. */
+int weight_scales(float *scales, int nscales, const float *bias, int64_t channels,
+                  float input_scale);
+/* q = clamp(rint(w / s), -127, 127) */
+void weight_round(int8_t *q, const float *w, const struct weight_view *v, const float *scales,
+                  int nscales);
+
+/* A node's bias as float32, one a channel (a scalar Gemm C is spread). false if there is none, or if it
+ * is not constant or has another shape: the node then keeps it as it is. */
+bool bias_read(const struct model *m, const struct node *n, int64_t channels, float *out);
+/* q = rint(b / (s_x s_w)), saturated */
+void bias_round(int32_t *q, const float *b, int64_t n, const float *scales, int nscales,
+                float input_scale);
+
+#endif
