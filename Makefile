@@ -105,6 +105,11 @@ check: deps-check
 	@$(MAKE) -s all unit build/ort/.done
 	@tests/run
 
+# README's accuracy table; IMAGES: a folder of ImageNet samples, METHOD: another range method.
+accuracy: deps-check
+	@$(MAKE) -s all build/ort/.done
+	@PATH=$(CURDIR)/$(B)/bin:$$PATH /usr/bin/python3 tests/table.py $(if $(METHOD),--method $(METHOD)) $(IMAGES)
+
 bench: deps-bench
 	@$(MAKE) -s all unit build/ort/.done
 	@tests/bench
@@ -144,7 +149,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo "all deps demo check bench fuzz lint install uninstall clean dist; SAN=address,undefined for a sanitizer build"
+	@echo "all deps demo check accuracy bench fuzz lint install uninstall clean dist; SAN=address,undefined for a sanitizer build"
 
-.PHONY: all unit deps deps-check deps-lint deps-bench demo check bench fuzz lint install uninstall dist clean help
+.PHONY: all unit deps deps-check deps-lint deps-bench demo check accuracy bench fuzz lint install uninstall dist clean help
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
