@@ -340,6 +340,36 @@ static void note_uses(struct names *used, const Onnx__GraphProto *g)
         names_put(used, g->output[i]->name, used);
 }
 
+/* Drops the nodes all of whose outputs lost their last reader to this edit (weights as Constant nodes, with
+ * what leads from them to their reader); what they read has lost one too. True if there were any. */
+static bool drop_unread_nodes(struct edit *d)
+{
+    Onnx__GraphProto *g = d->proto->graph;
+    struct names used = { 0 };
+    size_t kept = 0, n = g->n_node;
+
+    note_uses(&used, g);
+    for (size_t i = 0; i < n; i++) {
+        Onnx__NodeProto *p = g->node[i];
+        bool lost = false, read = false;
+
+        for (size_t k = 0; k < p->n_output; k++) {
+            lost |= names_get(&d->replaced, p->output[k]) != NULL;
+            read |= names_get(&used, p->output[k]) != NULL;
+        }
+        if (!lost || read) {
+            g->node[kept++] = p;
+            continue;
+        }
+        for (size_t k = 0; k < p->n_input; k++)
+            if (p->input[k][0] != '\0')
+                names_put(&d->replaced, p->input[k], d);
+    }
+    g->n_node = kept;
+    names_release(&used);
+    return kept < n;
+}
+
 /* Initializers that lost their last reader to this edit go, with the inputs that declare them. */
 static void drop_unread(struct edit *d)
 {
@@ -375,6 +405,8 @@ void edit_apply(struct edit *d)
             for (size_t k = 0; k < d->nodes[i].proto->n_input; k++)
                 names_put(&d->replaced, d->nodes[i].proto->input[k], d);
     apply_graph(d, d->proto->graph, &ordinal, &d->front);
+    while (drop_unread_nodes(d))
+        continue;
     drop_unread(d);
 }
 

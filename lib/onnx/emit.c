@@ -19,6 +19,12 @@ struct emitter {
     bool from_ir, cut, damaged;
 };
 
+/* The element type that the source has where the value is float32 here. */
+static enum dtype source_type(const struct value *v)
+{
+    return v->narrow != DT_NONE ? v->narrow : DT_F32;
+}
+
 /* Takes over the nodes that import folded into n: they go, their last output becomes n's, and n gets
  * the folded bias (which qdq replaces by an int32 one). A row added to a MatMul makes it a Gemm, which a
  * grid, where only weights change, does without. */
@@ -37,8 +43,9 @@ static void absorb(struct emitter *x, const struct node *n)
     s->proto->output[0] = d->nodes[n->absorbed[n->nabsorbed - 1]].proto->output[0];
     if (b != NULL)
         edit_set_input(d, s->proto, node_bias(n),
-                       edit_constant(d, edit_name(d, b->constant->name, ""), b->constant->stored,
-                                     b->shape.rank, b->shape.dim,
+                       edit_constant(d, edit_name(d, b->constant->name, ""),
+                                     source_type(n->in[node_weight(n)]), b->shape.rank,
+                                     b->shape.dim,
                                      (struct fresh){ .kind = FRESH_F32, .value = b }));
 }
 
@@ -55,7 +62,7 @@ static void grid_weight(struct edit *d, const struct node *n, const struct plan_
         edit_refer(d, own, data);
     else
         edit_set_input(d, s->proto, 1,
-                       edit_constant(d, edit_name(d, pn->weight_name, "_grid"), w->constant->stored,
+                       edit_constant(d, edit_name(d, pn->weight_name, "_grid"), source_type(w),
                                      w->shape.rank, w->shape.dim, data));
 }
 
@@ -65,13 +72,14 @@ static void grid_bias(struct edit *d, const struct node *n, const struct plan_no
     struct source_node *s = &d->nodes[d->ordinal[n->id]];
     const struct value *b = node_bias_value(n);
     int64_t count = (int64_t)pn->nbias;
-    const char *base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name);
+    const char *base;
 
     if (pn->float_bias == NULL || strcmp(s->proto->op_type, "MatMul") == 0)
         return;
+    base = b != NULL ? b->constant->name : arena_printf(&d->arena, "%s.bias", pn->name);
     edit_set_input(d, s->proto, node_bias(n),
                    edit_constant(d, edit_name(d, base, b != NULL ? "_corrected" : ""),
-                                 n->in[1]->constant->stored, 1, &count,
+                                 source_type(n->in[node_weight(n)]), 1, &count,
                                  (struct fresh){ .kind = FRESH_FLOATS, .bytes = pn->float_bias }));
     for (size_t i = 0; i < s->proto->n_attribute; i++) /* beta is in the bias now */
         if (strcmp(s->proto->attribute[i]->name, "beta") == 0)

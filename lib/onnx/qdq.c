@@ -119,8 +119,10 @@ static void weight_dq(struct edit *d, const struct node *n, const struct plan_no
     struct weight_view v = node_weight_view(n);
     const char *q;
 
-    if (v.groups > 1 &&
-        pn->nscales > 1) { /* grouped ConvTranspose: no axis that has these channels */
+    /* A grouped ConvTranspose has no axis of these channels; ONNX Runtime's MatMul takes scales a column
+     * of matrices only. */
+    if (pn->nscales > 1 &&
+        (v.groups > 1 || (n->op->weight == WEIGHT_MATMUL && w->shape.rank > 2))) {
         edit_set_input(d, s->proto, 1,
                        edit_constant(d, edit_name(d, pn->weight_name, "_grid"), DT_F32,
                                      w->shape.rank, w->shape.dim,
