@@ -77,10 +77,10 @@ $(WORK)/plan.dopt: $(WORK)/model.dopt $(WORK)/observed.dopt $(WORK)/quant.stamp
 $(OUTPUT) $(PARAM) &: $(WORK)/plan.dopt $(WORK)/emit.stamp
 	@$(call stage,emit,$(BIN)dopt-emit --as $(AS) --param $(PARAM) $(EMIT_FLAGS) -o $(OUTPUT) $(WORK)/model.dopt $(WORK)/plan.dopt)
 
-# The output SQNR of the quantized against the float model on the first calibration steps.
+# The output SQNR of the quantized against the float model on eight steps over the calibration set.
 compare: $(WORK)/compare.txt
 $(WORK)/compare.txt: $(WORK)/plan.dopt
-	@$(call stage,compare,$(BIN)dopt-run --compare --limit 4 -c $(CAL_CONF) $(call opt,--input_format,$(INPUT_FORMAT)) \
+	@$(call stage,compare,$(BIN)dopt-run --compare --spread 8 -c $(CAL_CONF) $(call opt,--input_format,$(INPUT_FORMAT)) \
 	    $(SAMPLE_FLAGS) -o $@ $(WORK)/model.dopt $(WORK)/plan.dopt)
 
 FORCE:

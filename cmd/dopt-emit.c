@@ -111,6 +111,22 @@ out:
         cli_die(&e);
 }
 
+/* No output is one of the inputs, nor the source that one of them links to. */
+static void guard_inputs(const struct options *o, const struct model *m, char *const *paths, int n)
+{
+    const char *const outputs[][2] = { { "-o", o->output },
+                                       { "--param", o->param },
+                                       { "--record", o->record } };
+
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < n; k++)
+            guard_distinct(outputs[i][0], outputs[i][1], "an input", paths[k]);
+        for (int k = 0; k < m->nlinks; k++)
+            guard_distinct(outputs[i][0], outputs[i][1], "the model that the input links to",
+                           m->links[k].path);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct err e = { .status = ERR_INPUT };
@@ -124,6 +140,7 @@ int main(int argc, char **argv)
     read_options(&o, argc, argv);
     inputs_open(&f, argc - optind, argv + optind);
     inputs_model(&f, &m);
+    guard_inputs(&o, &m, argv + optind, argc - optind);
     planned = inputs_plan(&f, &p, o.emit.as != EMIT_FLOAT);
     if (planned && strcmp(p.model, m.digest) != 0) {
         err_set(&e, "the plan is of model %s, this is model %s", p.model, m.digest);

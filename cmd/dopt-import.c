@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "guard.h"
 #include "conf/shapes.h"
 #include "format/guess.h"
 #include "format/model.h"
@@ -151,6 +152,7 @@ int main(int argc, char **argv)
     parse(&o, argc, argv);
     if (o.input_shape != NULL && shapes_read(&shapes, o.input_shape, &e) < 0)
         cli_usage("--input_shape: %s", e.msg);
+    guard_distinct("-o", o.output, "the model", o.path);
     if (o.out_nodes != NULL && out_nodes_read(&nodes, o.out_nodes, &e) < 0)
         cli_usage("--out_nodes: %s", e.msg);
     if (blob_open(&b, o.path, &e) < 0 || check_format(&o, &b, &e) < 0)

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "calset/npy.h"
 #include "cli.h"
+#include "guard.h"
 #include "inputs.h"
 #include "op/prim.h"
 #include "quant/fake.h"
@@ -20,16 +21,17 @@
 static const char usage[] =
     "usage: dopt-run [-hV] [-c config.prototxt | -i NAME=FILE ...] [--input_format NHWC|NCHW]\n"
     "                [--fit stretch|crop|letterbox] [--resize linear|area|nearest|cubic]\n"
-    "                [--no-resize] [--max-pixels N] [-j N] [--limit N] [--compare]\n"
-    "                [--labels FILE[:ARRAY]] [--chain none|safe|all] [--profile FILE] [-o OUT]\n"
+    "                [--no-resize] [--max-pixels N] [-j N] [--limit N|--spread N]\n"
+    "                [--compare] [--labels FILE[:ARRAY]] [--chain none|safe|all] [--profile FILE] "
+    "[-o OUT]\n"
     "                [FILE ...]\n";
 
-enum { LIMIT = 256, COMPARE, LABELS, CHAIN, PROFILE };
+enum { LIMIT = 256, SPREAD, COMPARE, LABELS, CHAIN, PROFILE };
 
 struct options {
     struct samples_options samples;
     long jobs, limit;
-    bool compare;
+    bool compare, spread; /* spread: the steps of --limit lie evenly over the set */
     const char *labels, *output;
     const char *profile; /* text, or a trace where the name ends in .json */
     enum chain chain;
@@ -43,6 +45,7 @@ struct result {
 struct run {
     const struct samples *samples;
     const struct model *model;
+    long steps, of; /* run steps 0, of / steps, 2 of / steps, … of the set */
     int nin, nout;
     struct result *results;  /* [steps][nout] */
     struct profile *profile; /* or NULL */
@@ -77,19 +80,20 @@ static struct tensor result_of(const struct tensor *t, enum dtype narrow)
 static int run_step(struct worker *w, int worker, long step, void *ctx, struct err *e)
 {
     struct run *r = ctx;
+    long of_set = step * r->of / r->steps;
     struct tensor in[r->nin + 1];
     int rc;
 
     if (r->profile != NULL)
         worker_time(w, profile_lane(r->profile, worker));
-    if (samples_step(r->samples, step, in, e) < 0)
+    if (samples_step(r->samples, of_set, in, e) < 0)
         return -1;
     rc = worker_run(w, in, NULL, NULL, e);
     for (int i = 0; i < r->nout && rc == 0; i++)
         r->results[step * r->nout + i].t =
             result_of(worker_output(w, i), r->model->graph->out[i]->narrow);
     samples_drop(r->samples, in);
-    return rc < 0 ? err_at(e, "sample %s", samples_name(r->samples, step)) : 0;
+    return rc < 0 ? err_at(e, "sample %s", samples_name(r->samples, of_set)) : 0;
 }
 
 static void tick(long done, long total, void *ctx)
@@ -127,18 +131,19 @@ static void write_profile(const struct profile *p, long steps, const char *path)
 
 /* profile: where to write one, or NULL. */
 static void run_model(struct run *r, const struct model *m, const struct samples *s, long steps,
-                      long jobs, const char *profile)
+                      long of, long jobs, const char *profile)
 {
     struct engine *g = engine_new(m, NULL);
     struct job job = { g, 0, steps, (int)jobs, run_step, tick, r };
     struct err e = { .status = ERR_INPUT };
 
-    *r = (struct run){ s,
-                       m,
-                       m->graph->nin,
-                       m->graph->nout,
-                       NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)),
-                       NULL };
+    *r = (struct run){ .samples = s,
+                       .model = m,
+                       .steps = steps,
+                       .of = of,
+                       .nin = m->graph->nin,
+                       .nout = m->graph->nout,
+                       .results = NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)) };
     if (profile != NULL)
         r->profile = profile_new(g, (int)jobs);
     if (job_run(&job, &e) < 0)
@@ -278,6 +283,8 @@ static void read_labels(const char *spec, struct blob *b, struct tensor *labels,
     } else if (rc == 0) {
         rc = npy_read(labels, &owned, b->data, b->size, &e);
     }
+    if (rc == 0 && (labels->dtype == DT_F16 || labels->dtype == DT_F32 || labels->dtype == DT_F64))
+        rc = err_set(&e, "holds %s, integers are needed", dtype_name(labels->dtype));
     if (rc < 0) {
         err_at(&e, "--labels %s", spec);
         cli_die(&e);
@@ -285,24 +292,38 @@ static void read_labels(const char *spec, struct blob *b, struct tensor *labels,
     free(path);
 }
 
-/* Entries whose largest value of output 0 is at their label. */
+/* Entries whose largest value of output 0 is at their label, in percent. Dies where labels do not fit. */
 static double accuracy(const struct run *r, long steps, const struct tensor *labels, int64_t *total)
 {
     int64_t right = 0, at = 0, known = shape_count(&labels->shape);
+    struct err e = { .status = ERR_INPUT };
 
     for (long s = 0; s < steps; s++) {
         const struct tensor *t = &r->results[s * r->nout].t;
         int64_t rows = t->shape.rank > 1 ? t->shape.dim[0] : 1,
                 n = rows > 0 ? shape_count(&t->shape) / rows : 0;
 
-        for (int64_t k = 0; k < rows && at < known; k++, at++) {
-            int64_t best = 0;
+        for (int64_t k = 0; k < rows; k++, at++) {
+            int64_t best = 0, label = at < known ? tensor_get_int(labels, (size_t)at) : -1;
+
+            if (label < 0 || label >= n) {
+                if (at < known)
+                    err_set(&e, "--labels: entry %lld is %lld, the first output has %lld classes",
+                            (long long)at, (long long)label, (long long)n);
+                else
+                    err_set(&e, "--labels: %lld for more samples than that", (long long)known);
+                cli_die(&e);
+            }
 
             for (int64_t c = 1; c < n; c++)
                 if (tensor_get(t, (size_t)(k * n + c)) > tensor_get(t, (size_t)(k * n + best)))
                     best = c;
-            right += best == tensor_get_int(labels, (size_t)at);
+            right += best == label;
         }
+    }
+    if (at < known && steps == r->samples->steps) {
+        err_set(&e, "--labels: %lld for %lld samples", (long long)known, (long long)at);
+        cli_die(&e);
     }
     *total = at;
     return at > 0 ? 100.0 * (double)right / (double)at : 0;
@@ -345,6 +366,7 @@ static void read_options(struct options *o, int argc, char **argv)
         SAMPLES_OPTIONS,
         { "jobs", required_argument, NULL, 'j' },
         { "limit", required_argument, NULL, LIMIT },
+        { "spread", required_argument, NULL, SPREAD },
         { "compare", no_argument, NULL, COMPARE },
         { "labels", required_argument, NULL, LABELS },
         { "chain", required_argument, NULL, CHAIN },
@@ -372,6 +394,11 @@ static void read_options(struct options *o, int argc, char **argv)
             break;
         case LIMIT:
             o->limit = cli_number("--limit", optarg, 1);
+            o->spread = false;
+            break;
+        case SPREAD:
+            o->limit = cli_number("--spread", optarg, 1);
+            o->spread = true;
             break;
         case COMPARE:
             o->compare = true;
@@ -402,7 +429,7 @@ int main(int argc, char **argv)
     struct err e = { .status = ERR_INPUT };
     const char **names;
     bool planned;
-    long steps;
+    long steps, of;
 
     cli_init("dopt-run", usage);
     read_options(&o, argc, argv);
@@ -411,8 +438,13 @@ int main(int argc, char **argv)
     planned = inputs_plan(&f, &p, o.compare);
     if (o.labels != NULL && !o.compare)
         cli_usage("--labels goes with --compare");
+    if (o.labels != NULL && o.spread)
+        cli_usage("--labels needs the first steps: --limit instead of --spread");
+    if (o.profile != NULL && strcmp(o.profile, "-") != 0)
+        guard_distinct("--profile", o.profile, "-o", o.output);
     samples_open(&s, &m, &o.samples);
     steps = o.limit > 0 && o.limit < s.steps ? o.limit : s.steps;
+    of = o.spread ? s.steps : steps;
     names = NEW_ARRAY(const char *, (size_t)m.graph->nout);
     for (int i = 0; i < m.graph->nout; i++)
         names[i] = m.graph->out[i]->name;
@@ -420,11 +452,11 @@ int main(int argc, char **argv)
         inputs_model(&f, &fake);
         if (fake_quantize(&fake, &p, o.chain, &e) < 0)
             cli_die(&e);
-        run_model(&q, &fake, &s, steps, o.jobs, o.profile);
+        run_model(&q, &fake, &s, steps, of, o.jobs, o.profile);
         model_release(&fake);
     }
     if (!planned || o.compare)
-        run_model(&y, &m, &s, steps, o.jobs, planned ? NULL : o.profile);
+        run_model(&y, &m, &s, steps, of, o.jobs, planned ? NULL : o.profile);
     if (o.compare)
         report(&y, &q, steps, names, &o);
     else

@@ -139,8 +139,9 @@ static void read_option(struct args *a, int o)
     case O_COMPRESS_CONF:
         a->param = optarg;
         break;
-    case O_DEVICE_IDX: /* there is no GPU backend: accepted, as the original's callers pass it */
-        cli_number("--device_idx", optarg, 0);
+    case O_DEVICE_IDX: /* as the original's callers pass it */
+        warn("--device_idx %ld: there is no GPU backend yet, this runs on the CPU",
+             cli_number("--device_idx", optarg, 0));
         break;
     case O_AS:
         a->as = one_of("--as", optarg, "grid|qdq");
@@ -361,11 +362,14 @@ static const char *escaped(const char *s)
 
 /* Where a signal to dopt alone goes on to. */
 static volatile pid_t make_pid;
+static volatile sig_atomic_t stopped_by;
 
+/* Make and the stages are a process group of their own. */
 static void forward(int sig)
 {
+    stopped_by = sig;
     if (make_pid > 0)
-        kill(make_pid, sig);
+        kill(-make_pid, sig);
     else
         _exit(128 + sig);
 }
@@ -401,6 +405,7 @@ static int run_make(struct command *c, const char *log, struct err *e)
         static const char *const foreign[] = { "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS",
                                                "MAKELEVEL" };
 
+        setpgid(0, 0);
         for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
             unsetenv(foreign[i]);
         prctl(PR_SET_PDEATHSIG, SIGTERM); /* kill -9 of dopt ends the stages too */
@@ -416,6 +421,7 @@ static int run_make(struct command *c, const char *log, struct err *e)
         fprintf(stderr, "dopt: make: %s: install GNU make\n", strerror(errno));
         _exit(127);
     }
+    setpgid(pid, pid);
     make_pid = pid;
     close(out);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -430,7 +436,12 @@ static int explain(const char *work, const char *log, int status)
     FILE *f = fopen(path, "r");
     int code = ERR_INPUT;
 
-    if (f != NULL && fscanf(f, "%31s %d", stage, &code) == 2) {
+    if (stopped_by != 0) {
+        fprintf(stderr,
+                "dopt: stopped by signal %d (%s); intermediate files are kept in %s, a second call "
+                "goes on from there\n",
+                stopped_by, strsignal(stopped_by), work);
+    } else if (f != NULL && fscanf(f, "%31s %d", stage, &code) == 2) {
         fprintf(stderr,
                 "dopt: stage %s failed (exit status %d); intermediate files are kept in %s (remove "
                 "it to start anew)\n",

@@ -128,7 +128,7 @@ static void remove_half_written(const char *work)
 void guard_lock(const char *work)
 {
     char *path = mem_printf("%s/lock", work);
-    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    int fd = open(path, O_CREAT | O_RDWR, 0666); /* make and the stages hold it too */
     struct err e = { .status = ERR_INPUT };
 
     if (fd < 0) {

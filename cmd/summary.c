@@ -51,7 +51,7 @@ static void print_fidelity(const char *work)
         printf("%s%s", first ? "" : "; ", line);
         first = false;
     }
-    puts(first ? "not measured" : " (int8 simulated, first calibration steps)");
+    puts(first ? "not measured" : " (int8 simulated, 8 calibration steps)");
     if (f != NULL)
         fclose(f);
     free(path);

@@ -101,3 +101,36 @@ for name in ('float.onnx', 'grid.onnx', 'qdq.onnx'):
     assert not [n for n in m.graph.node if n.op_type in ('GlobalAveragePool', 'Gemm')], name
 END
 }
+
+@test "SIGTERM to the driver alone ends a stage in the middle, and says so" {
+    digits
+    "$PY" -c "
+import numpy as np
+with open('long.bin', 'wb') as f:
+    f.write(np.array([510, 60000, 1, 28, 28], '<i4').tobytes())
+    f.write(np.zeros(60000 * 784, '<f4').tobytes())"
+    printf 'preprocess_parameter { input_type: BINARY input_file_path: "long.bin" }' >config.prototxt
+    dopt -m 0 --framework 5 --model digits.onnx --cal_conf config.prototxt --input_shape image:1,1,28,28 \
+        --output o.onnx 2>log &
+    pid=$!
+    for i in $(seq 200); do
+        pgrep -f 'dopt-observe.*o\.onnx\.work' >/dev/null && break
+        sleep 0.02
+    done
+    kill -TERM "$pid"
+    run wait "$pid"
+    [ "$status" -eq 1 ]
+    grep -q '^dopt: stopped by signal 15 (Terminated); intermediate files are kept in o.onnx.work, a second call goes on from there$' log
+    for i in $(seq 50); do # the stage has been told; it needs a moment
+        pgrep -f 'dopt-observe.*o\.onnx\.work' >/dev/null || break
+        sleep 0.1
+    done
+    ! pgrep -f 'dopt-observe.*o\.onnx\.work' || false
+    [ ! -e o.onnx ]
+}
+
+@test "--device_idx is accepted with one line" {
+    digits
+    quantize --output o.onnx --device_idx 3 2>log
+    [ "$(cat log)" = 'dopt: warning: --device_idx 3: there is no GPU backend yet, this runs on the CPU' ]
+}

@@ -301,3 +301,78 @@ END
     grep -qE '^dopt-quant: warning: step 17 of the calibration set alone sets the range of [23] of 3 tensors, on average [0-9]+ times' far.err
     [ "$(wc -l <far.err)" -eq 1 ]
 }
+
+# odd MODEL: odd.py's model as MODEL.onnx and MODEL.npz, quantized to MODEL.grid.onnx and MODEL.qdq.onnx.
+odd() {
+    "$PY" - "$1" <<'END'
+import sys
+import numpy as np
+from onnx import TensorProto as T, helper as h, numpy_helper as nh, save
+r = np.random.RandomState(8)
+f = lambda *d: r.randn(*d).astype('f4')
+def info(name, dims, t=T.FLOAT): return h.make_tensor_value_info(name, t, dims)
+kind, half, constants = sys.argv[1], T.FLOAT, False
+if kind == 'computed':     # a bias that is computed, and one that is an input
+    n = [h.make_node('Add', ['k', 'k'], ['b'], name='twice'), h.make_node('Conv', ['x', 'w', 'b'], ['c'], name='conv'),
+         h.make_node('Conv', ['c', 'v', 'k'], ['y'], name='last')]
+    i, w, y = {'x': f(20, 3, 6, 6), 'k': f(20, 4)}, {'w': f(4, 3, 3, 3), 'v': f(4, 4, 1, 1)}, [1, 4, 4, 4]
+    ins = [info('x', [1, 3, 6, 6]), info('k', [4])]
+elif kind == 'half':       # float16 throughout
+    n = [h.make_node('Conv', ['x', 'w', 'b'], ['c'], name='conv'), h.make_node('Conv', ['c', 'v'], ['y'], name='last')]
+    i, w, y, half = {'x': f(20, 3, 6, 6)}, {'w': f(4, 3, 3, 3), 'b': f(4), 'v': f(4, 4, 1, 1)}, [1, 4, 4, 4], T.FLOAT16
+    ins = [info('x', [1, 3, 6, 6], half)]
+elif kind == 'stack':      # a MatMul by a stack of matrices
+    n = [h.make_node('MatMul', ['x', 'w'], ['y'], name='mm')]
+    i, w, y, ins = {'x': f(40, 3, 4)}, {'w': f(2, 4, 5)}, [2, 3, 5], [info('x', [2, 3, 4])]
+else:                      # weights as Constant nodes, one behind an Identity
+    n = [h.make_node('Identity', ['w'], ['u'], name='same'), h.make_node('Conv', ['x', 'u'], ['c'], name='conv'),
+         h.make_node('Conv', ['c', 'v'], ['y'], name='last')]
+    i, w, y, constants = {'x': f(20, 3, 6, 6)}, {'w': f(40, 3, 3, 3), 'v': f(4, 40, 1, 1)}, [1, 4, 4, 4], True
+    ins = [info('x', [1, 3, 6, 6])]
+if half == T.FLOAT16:
+    w, i = ({k: v.astype('f2') for k, v in d.items()} for d in (w, i))
+if constants:
+    n = [h.make_node('Constant', [], [k], name='const_' + k, value=nh.from_array(v)) for k, v in w.items()] + n
+    w = {}
+save(h.make_model(h.make_graph(n, 'g', ins, [info('y', y, half)], [nh.from_array(v, k) for k, v in w.items()]),
+                  opset_imports=[h.make_opsetid('', 13)]), kind + '.onnx')
+np.savez(kind + '.npz', **i)
+END
+    dopt-import -o m.dopt "$1.onnx"
+    dopt-observe -i "$1.npz" -d -o r.dopt m.dopt
+    dopt-quant -d -o p.dopt m.dopt r.dopt
+    for as in grid qdq; do
+        dopt-emit --as $as -o "$1.$as.onnx" m.dopt p.dopt
+    done
+}
+
+@test "computed biases, float16, stacks of matrices and Constant weights: what is emitted runs, close to float" {
+    [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"
+    for m in computed half stack constants; do
+        odd $m
+        "$ORT" --step 1 -o y.npz $m.onnx $m.npz
+        for as in grid qdq; do
+            in=$m.npz
+            if [ $m = half ] && [ $as = qdq ]; then # written in float32
+                "$PY" -c "
+import numpy as np
+np.savez('wide.npz', **{k: v.astype('f4') for k, v in np.load('half.npz').items()})"
+                in=wide.npz
+            fi
+            for v in 1.15 current; do
+                "$ORT" --ort $v --step 1 -o q.npz $m.$as.onnx $in
+                "$PY" - "$m $as" <<'END'
+import sys
+import numpy as np
+y, q = (np.load(f)['y'].astype('f8') for f in ('y.npz', 'q.npz'))
+db = 10 * np.log10((y ** 2).sum() / ((y - q) ** 2).sum())
+assert db > 30, (sys.argv[1], db)
+END
+            done
+        done
+    done
+    [ "$(stat -c %s constants.grid.onnx)" -le "$(($(stat -c %s constants.onnx) + 300))" ]
+    "$PY" -c "
+import onnx
+assert {t.data_type for t in onnx.load('half.grid.onnx').graph.initializer} == {10}"
+}

@@ -302,3 +302,32 @@ for v, n in ((np.nan, 'nan'), (np.inf, 'inf')):
         --cal_conf config.prototxt --output out.onnx --compress_conf dir
     [ "$stderr" = 'dopt: --compress_conf dir: is a directory, name a file to write' ]
 }
+
+@test "no tool's output replaces its input, nor the source that it links to" {
+    cp "$DIGITS/digits.onnx" d.onnx
+    dopt-import --link -o l.dopt d.onnx
+    dopt-observe -c "$DIGITS/config.prototxt" l.dopt | dopt-quant -o all.dopt
+    dopt-observe -c "$DIGITS/config.prototxt" -d -o r.dopt l.dopt
+    dopt-quant -d -o p.dopt l.dopt r.dopt
+    sha256sum d.onnx l.dopt p.dopt all.dopt >before
+    fails 2 "-o d.onnx: is the same file as the model" dopt-import --link -o d.onnx d.onnx
+    fails 2 "-o d.onnx: is the same file as the model that the input links to" dopt-emit -o d.onnx l.dopt p.dopt
+    fails 2 "--param all.dopt: is the same file as an input" dopt-emit --param all.dopt -o out.onnx all.dopt
+    fails 2 "--record p.dopt: is the same file as an input" dopt-emit --record p.dopt -o out.onnx l.dopt p.dopt
+    fails 2 "--profile out.npy: is the same file as -o" \
+        dopt-run -c "$DIGITS/config.prototxt" --profile out.npy -o out.npy l.dopt
+    sha256sum -c --quiet before
+}
+
+@test "labels that do not fit the samples or the classes are refused" {
+    stages
+    "$PY" -c "
+import numpy as np
+for name, a in ('few', np.zeros(7, 'i4')), ('many', np.zeros(500, 'i4')), ('real', np.zeros(100)), ('far', np.full(100, 77)):
+    np.save(name + '.npy', a)"
+    compare=(dopt-run --compare -c "$DIGITS/config.prototxt" -o out.txt)
+    fails 1 "--labels: 7 for more samples than that" "${compare[@]}" --labels few.npy m.dopt p.dopt
+    fails 1 "--labels: 500 for 100 samples" "${compare[@]}" --labels many.npy m.dopt p.dopt
+    fails 1 "--labels real.npy: holds float64, integers are needed" "${compare[@]}" --labels real.npy m.dopt p.dopt
+    fails 1 "--labels: entry 0 is 77, the first output has 10 classes" "${compare[@]}" --labels far.npy m.dopt p.dopt
+}

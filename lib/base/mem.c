@@ -1,5 +1,7 @@
 /* mem.c: see mem.h.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +9,17 @@
 
 #include "base/mem.h"
 
-/* The one place of lib/ that ends the process: there is no memory left to report with. */
+/* The one place of lib/ that ends the process: there is no memory left to report with. One thread speaks. */
 static void *or_die(void *p)
 {
-    static const char msg[] = "dopt: out of memory\n";
+    static const char msg[] = ": out of memory: the model or a sample needs more than there is\n";
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    const char *tool = program_invocation_short_name;
 
     if (p == NULL) {
-        if (write(2, msg, sizeof msg - 1) < 0)
+        if (atomic_flag_test_and_set(&said))
+            pause();
+        if (write(2, tool, strlen(tool)) < 0 || write(2, msg, sizeof msg - 1) < 0)
             _exit(1);
         _exit(1);
     }

@@ -262,6 +262,10 @@ static void plan_graph(struct graph *g, void *ctx)
         root = z->points.root[n->in[0]->id];
         if (excluded(z, n)) {
             leave_float(z, n, "excluded");
+        } else if (root < 0 && n->in[0]->producer == NULL) {
+            leave_float(z, n, "its input is handed to a loop body or branch");
+            warn("node %s stays float: its input %s is handed to it by a loop or branch", n->name,
+                 n->in[0]->name);
         } else if (root < 0 || z->tensor[root] < 0) {
             leave_float(z, n, "its input was never observed");
             warn("node %s stays float: its input %s was never observed", n->name, n->in[0]->name);
