@@ -337,20 +337,21 @@ static void report(const struct run *y, const struct run *q, long steps, const c
     struct blob b = { 0 };
     struct npz z = { 0 };
     struct out out;
-    int64_t n;
+    double right[2] = { 0 }; /* float, quantized */
+    int64_t n = 0;
 
-    if (o->labels != NULL)
+    if (o->labels != NULL) { /* before there is an output that a wrong label would leave */
         read_labels(o->labels, &b, &labels, &z);
+        right[0] = accuracy(y, steps, &labels, &n);
+        right[1] = accuracy(q, steps, &labels, &n);
+    }
     if (out_open(&out, o->output, &e) < 0)
         cli_die(&e);
     for (int i = 0; i < y->nout; i++)
         compare_output(y, q, steps, i, names[i], &out);
-    if (o->labels != NULL) {
-        double a = accuracy(y, steps, &labels, &n), c = accuracy(q, steps, &labels, &n);
-
-        out_printf(&out, "accuracy: float %.2f %%, int8 %.2f %% (%lld samples)\n", a, c,
-                   (long long)n);
-    }
+    if (o->labels != NULL)
+        out_printf(&out, "accuracy: float %.2f %%, int8 %.2f %% (%lld samples)\n", right[0],
+                   right[1], (long long)n);
     if (out_commit(&out, &e) < 0) {
         out_release(&out);
         cli_die(&e);
@@ -440,6 +441,8 @@ int main(int argc, char **argv)
         cli_usage("--labels goes with --compare");
     if (o.labels != NULL && o.spread)
         cli_usage("--labels needs the first steps: --limit instead of --spread");
+    if (o.profile != NULL && strcmp(o.profile, "-") == 0 && o.output == NULL)
+        cli_usage("--profile - needs -o OUT: both cannot go to standard output");
     if (o.profile != NULL && strcmp(o.profile, "-") != 0)
         guard_distinct("--profile", o.profile, "-o", o.output);
     samples_open(&s, &m, &o.samples);

@@ -118,7 +118,8 @@ with open('long.bin', 'wb') as f:
         sleep 0.02
     done
     kill -TERM "$pid"
-    run wait "$pid"
+    status=0
+    wait "$pid" || status=$?
     [ "$status" -eq 1 ]
     grep -q '^dopt: stopped by signal 15 (Terminated); intermediate files are kept in o.onnx.work, a second call goes on from there$' log
     for i in $(seq 50); do # the stage has been told; it needs a moment

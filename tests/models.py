@@ -196,13 +196,13 @@ def names():
 
 # ---- what runs as one step -----------------------------------------------------------------
 
-def gate(name, inner, f):
+def gate(name, inner, f, **more):
     """x W through inner nodes from 'c' to 'y', beside f of numpy's convolution."""
     def make():
         w, x = rand(8, 3, 3, 3), rand(2, 3, 9, 9)
         m = model([h.make_node('Conv', ['x', 'w'], ['c'], name='conv')] + inner, {'x': [2, 3, 9, 9]}, ['y'],
                   {'w': w, 'three': np.float32(3), 'six': np.float32(6), 'sixth': np.float32(1 / 6),
-                   'zero': np.float32(0), 'seven': np.float32(7)})
+                   'zero': np.float32(0), 'seven': np.float32(7), **more})
         return m, {'x': x}, {'y': f(conv(x, w))}
     make.__name__ = name
     case(make)
@@ -276,6 +276,64 @@ def activations_behind():
     j = np.concatenate([c, 1 / (1 + np.exp(-c)), x], 1)
     v = np.maximum(bn(j, p), 0) * k
     return m, {'x': x}, {'y': np.tanh(np.where(v < 0, 0.1 * v, v) + j), 'z': np.maximum(2 * x, 0)}
+
+
+@case
+def mixed_power():
+    """A float base to an integer power, and the activation behind it."""
+    x = rand(3, 5)
+    m = model([node('Pow', 'x p', 'a'), node('Tanh', 'a', 'y')], {'x': [3, 5]}, ['y'], {'p': np.int64([3])})
+    return m, {'x': x}, {'y': np.tanh(x.astype(np.float64) ** 3)}
+
+
+@case
+def tiles_computed():
+    """Tile-wise ConvTranspose whose bias is another one at every run: two samples."""
+    x, k, a = rand(2, 5, 3, 4), rand(2, 6), rand(5, 6, 2, 2)
+    m = model([node('Add', 'k k', 'b'), node('Reshape', 'b flat', 'c'),
+               h.make_node('ConvTranspose', ['x', 'a', 'c'], ['y'], name='up', strides=[2, 2])],
+              {'x': [1, 5, 3, 4], 'k': [1, 6]}, ['y'], {'a': a, 'flat': np.int64([6])})
+    y = np.einsum('nchw,cmij->nmhiwj', x.astype(np.float64), a).reshape(2, 6, 6, 8)
+    return m, {'x': x, 'k': k}, {'y': y + 2 * k.reshape(2, 6, 1, 1)}
+
+
+@case
+def read_twice():
+    """Operators that read one value twice do not write over it."""
+    x, i = rand(4, 4), np.int64([[3, 0, 1, 2]] * 4)
+    m = model([node('Relu', 'x', 'a'), h.make_node('ScatterElements', ['a', 'i', 'a'], ['s'], name='s', axis=1),
+               node('Neg', 's', 'b'), h.make_node('LayerNormalization', ['b', 'b'], ['y'], name='y', axis=0)],
+              {'x': [4, 4]}, ['y'], {'i': i}, opset=17)
+    a = np.maximum(x, 0).astype(np.float64)
+    s = np.zeros_like(a)
+    np.put_along_axis(s, i, a, 1)
+    b = -s
+    return m, {'x': x}, {'y': (b - b.mean()) / np.sqrt(b.var() + 1e-5) * b}
+
+
+gate('gate_widened', [node('Add', 'c wide', 'a'), node('Clip', 'a zero six', 'b'), node('Mul', 'c b', 'm'),
+                      node('Div', 'm six', 'y')], lambda v: hardswish(v)[None], wide=np.full((1, 1, 1, 1, 1), 3, np.float32))
+
+
+@case
+def norm_by_rows():
+    """LayerNorm with a scale for each row, as many as a row is long; and one whose statistics alone are wanted."""
+    x, g = rand(1, 4, 4), rand(4, 1)
+    m = model([h.make_node('LayerNormalization', ['x', 'g'], ['y'], name='y'),
+               h.make_node('LayerNormalization', ['x', 'one'], ['', 'mean'], name='m')],
+              {'x': [1, 4, 4]}, ['y', 'mean'], {'g': g, 'one': np.ones(4, np.float32)}, opset=17)
+    v = x.astype(np.float64)
+    n = (v - v.mean(-1, keepdims=True)) / np.sqrt(v.var(-1, keepdims=True) + 1e-5)
+    return m, {'x': x}, {'y': n * g, 'mean': v.mean(-1, keepdims=True)}
+
+
+@case
+def empty_sums():
+    """A MatMul over nothing, and what is fused behind it."""
+    z = rand(3, 5)
+    m = model([node('MatMul', 'x w', 'p'), node('Sigmoid', 'p', 's'), node('Add', 's z', 'a'), node('Relu', 'a', 'y')],
+              {'x': [3, 0], 'z': [3, 5]}, ['y'], {'w': np.zeros((0, 5), np.float32)})
+    return m, {'x': np.zeros((3, 0), np.float32), 'z': z}, {'y': np.maximum(0.5 + z, 0)}
 
 
 # ---- tensors -------------------------------------------------------------------------------

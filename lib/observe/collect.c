@@ -129,7 +129,7 @@ static void add_blocks(struct part *p, struct scan *s, double *sum, struct split
 static int stats_add(struct tensor_stats *stats, const struct scan *s, size_t n,
                      const struct collector_place *at, const struct value *v, struct err *e)
 {
-    struct tensor_stats now = { .samples = 1,
+    struct tensor_stats now = { .samples = n > 0,
                                 .count = n,
                                 .zeros = s->zeros,
                                 .min = scan_min(s),

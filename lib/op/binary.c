@@ -46,7 +46,7 @@ typedef void kernel(void *y, const void *a, const void *b, int64_t n, int64_t sa
 
 static int64_t quotient(int64_t a, int64_t b)
 {
-    return b == 0 ? 0 : b == -1 ? -a : a / b;
+    return b == 0 ? 0 : b == -1 ? (int64_t) - (uint64_t)a : a / b;
 }
 
 static int64_t floor_i64(int64_t a, int64_t b)
@@ -219,7 +219,7 @@ static void apply(const struct call *c, kernel *f, struct tensor *y, const struc
                       b->data,
                       dtype_size(y->dtype),
                       dtype_size(a->dtype),
-                      c->npost > 0 ? c : NULL };
+                      c != NULL && c->npost > 0 ? c : NULL };
     struct walk w;
 
     walk_init(&w, &y->shape, y->cl, (const struct tensor *[]){ a, b }, 2);
@@ -250,12 +250,14 @@ static void mixed_power(struct call *c, const struct tensor *a, const struct ten
             else
                 tensor_put_int(&wide[k], i, tensor_get_int(k ? b : a, i));
     }
-    apply(c, wide[0].dtype == DT_F64 ? pow_f64 : pow_i64, &wide[2], &wide[0], &wide[1]);
+    apply(NULL, wide[0].dtype == DT_F64 ? pow_f64 : pow_i64, &wide[2], &wide[0], &wide[1]);
     for (size_t i = 0; i < n[2]; i++)
         if (wide[2].dtype == DT_F64)
             tensor_put(c->out[0], i, tensor_get(&wide[2], i));
         else
             tensor_put_int(c->out[0], i, tensor_get_int(&wide[2], i));
+    if (c->out[0]->dtype == DT_F32)
+        call_post(c, c->out[0]->data, n[2]);
 }
 
 /* Until opset 6 the dims of b could lie anywhere in a's, from `axis` on: ones follow them. Import

@@ -24,12 +24,13 @@ static const struct value *other(const struct node *n, const struct value *v)
     return n->in[0] == v ? n->in[1] : n->in[0];
 }
 
-/* Is v a constant of one element, about x? */
+/* Is v a constant of one element, about x, that widens no shape? */
 static bool is_number(const struct model *m, const struct value *v, float x)
 {
     float is;
 
-    if (v == NULL || v->constant == NULL || v->dtype != DT_F32 || shape_count(&v->shape) != 1)
+    if (v == NULL || v->constant == NULL || v->dtype != DT_F32 || v->shape.rank > 1 ||
+        shape_count(&v->shape) != 1)
         return false;
     constant_f32(m, v, &is);
     return fabsf(is - x) <= 1e-6f * fabsf(x);

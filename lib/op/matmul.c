@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "op/integer.h"
+#include "op/act.h"
 #include "op/prim.h"
 
 struct matmul {
@@ -107,6 +108,25 @@ static struct shape widen(const struct shape *s, int rank)
     return w;
 }
 
+/* The inner dim is 0: every sum is, and goes through what is fused; a residual is in `out` already. */
+static int product_of_nothing(struct call *c, float *out, size_t n)
+{
+    float sum = 0;
+    bool added = false;
+
+    for (int i = 0; i < c->npost; i++) {
+        if (c->post[i].kind == ACT_RESIDUAL)
+            for (size_t k = 0; k < n; k++)
+                out[k] += sum;
+        added |= c->post[i].kind == ACT_RESIDUAL;
+        if (c->post[i].kind != ACT_RESIDUAL)
+            act_apply(&c->post[i], added ? out : &sum, added ? n : 1);
+    }
+    for (size_t k = 0; k < n && !added; k++)
+        out[k] = sum;
+    return 0;
+}
+
 int op_matmul(struct call *c)
 {
     struct shape a = c->in[0]->shape, b = c->in[1]->shape, y, out_shape;
@@ -155,12 +175,10 @@ int op_matmul(struct call *c)
         product_batches(t, out, c->in[0]->data, c->in[1]->data, &a, &b, &y);
         return 0;
     }
-    if (a.dim[rank - 1] == 0) {
-        memset(out, 0, (size_t)shape_count(&y) * sizeof *out);
-        return 0;
-    }
     if (call_residual(c, out, &out_shape) < 0)
         return -1;
+    if (a.dim[rank - 1] == 0)
+        return product_of_nothing(c, out, (size_t)shape_count(&y));
     if (shape_count(&b) == b.dim[rank - 2] * b.dim[rank - 1]) {
         int64_t k = a.dim[rank - 1], rows = shape_count(&a) / k, cols = b.dim[rank - 1];
 

@@ -77,7 +77,7 @@ int op_batchnorm(struct call *c)
     y = call_out_over(c, 0, DT_F32, &x->shape, x->cl, training ? -1 : 0);
     for (int i = 0; i < 2; i++)
         running[i] = training ? call_out(c, 1 + i, DT_F32, &one, false) : NULL;
-    if (y == NULL)
+    if (y == NULL && running[0] == NULL && running[1] == NULL)
         return call_end(c);
     for (int i = 2; i < x->shape.rank && !x->cl; i++)
         inner *= x->shape.dim[i];
@@ -97,7 +97,7 @@ int op_batchnorm(struct call *c)
         scale[k] = g[k] / sqrtf(v[k] + epsilon);
         shift[k] = b[k] - m[k] * scale[k];
     }
-    for (int64_t i = 0, some; i < total; i += some) {
+    for (int64_t i = 0, some; i < total && y != NULL; i += some) {
         int64_t unit = inner * channels; /* whole rows of channels, still in the cache behind it */
 
         some = unit > NORM_BLOCK ? unit : NORM_BLOCK / unit * unit;
@@ -226,6 +226,17 @@ struct affine {
     int64_t step[2];
 };
 
+/* Are these the last dims of x as they stand, n elements, so that every row takes the same ones? */
+static bool is_plain(const struct shape *s, const struct shape *x, int64_t n)
+{
+    bool plain = shape_count(s) == n;
+
+    for (int i = 1; i <= s->rank && plain; i++)
+        plain = i <= x->rank ? s->dim[s->rank - i] == x->dim[x->rank - i] || n == 1
+                             : s->dim[s->rank - i] == 1;
+    return plain;
+}
+
 static int affine_init(struct call *c, struct affine *a, int64_t n)
 {
     *a = (struct affine){ 0 };
@@ -233,7 +244,7 @@ static int affine_init(struct call *c, struct affine *a, int64_t n)
         if (!call_has(c, 1 + i))
             continue;
         a->from[i] = c->in[1 + i]->data;
-        if (shape_count(&c->in[1 + i]->shape) == n)
+        if (is_plain(&c->in[1 + i]->shape, &c->in[0]->shape, n))
             continue;
         a->own[i] = spread(c, 1 + i);
         a->from[i] = a->own[i];
@@ -251,7 +262,7 @@ int op_layernorm(struct call *c)
     float epsilon = attr_float(c->node, "epsilon", 1e-5f), *y, *means, *inverses;
     const float *from = x->data;
     struct shape stats = x->shape;
-    int64_t rows = 1, n = 1;
+    int64_t rows = 1, n = 1, step;
     struct affine a;
 
     if (x->dtype == DT_F64)
@@ -263,13 +274,18 @@ int op_layernorm(struct call *c)
         n *= i >= axis ? x->shape.dim[i] : 1;
         stats.dim[i] = i < axis ? x->shape.dim[i] : 1;
     }
+    step = n;
     y = call_out_over(c, 0, DT_F32, &x->shape, false, 0);
     means = c->nout > 1 ? call_out(c, 1, DT_F32, &stats, false) : NULL;
     inverses = c->nout > 2 ? call_out(c, 2, DT_F32, &stats, false) : NULL;
-    if (y == NULL)
+    if (y == NULL && means == NULL && inverses == NULL)
         return call_end(c);
+    if (y == NULL) { /* only the statistics are wanted */
+        y = c->ops->scratch(c, (size_t)n * sizeof *y + 1);
+        step = 0;
+    }
     if (affine_init(c, &a, n) == 0)
-        for (int64_t r = 0; r < rows; r++, y += n, from += n) {
+        for (int64_t r = 0; r < rows; r++, y += step, from += n) {
             const float *gamma = a.from[0] + r * a.step[0],
                         *beta = a.from[1] == NULL ? NULL : a.from[1] + r * a.step[1];
             float mean, inverse = standardize(y, from, n, epsilon, &mean);

@@ -31,7 +31,11 @@ static void tile_free(void *p)
 
 bool tile_fits(const struct call *c, const struct window *w, int64_t groups)
 {
-    bool fits = w->n == 2 && groups == 1 && c->residual == NULL && c->node->in[1]->constant != NULL;
+    const struct node *n = c->node;
+    const struct value *bias = node_bias_value(n);
+    bool fits = w->n == 2 && groups == 1 && c->residual == NULL && n->in[1]->constant != NULL &&
+                (bias == NULL || bias->constant != NULL) && attr_find(n, "output_shape") == NULL &&
+                attr_find(n, "auto_pad") == NULL;
 
     for (int i = 0; i < 2 && fits; i++)
         fits = w->kernel[i] == w->stride[i] && w->dilation[i] == 1 && w->begin[i] == 0 &&

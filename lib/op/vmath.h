@@ -13,7 +13,8 @@
 static inline float vexp(float x)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
-    float lo = x < -87.3365f ? -87.3365f : x, v = lo > 88.7228f ? 88.7228f : lo;
+    float lo = x > -87.3365f ? x : -87.3365f,
+          v = lo > 88.7228f ? 88.7228f : lo; /* NaN: any number */
     float n = (v * 1.44269504f + magic) - magic;
     float r = (v - n * 0.693359375f) + n * 2.12194440e-4f; /* ln 2 in two parts */
     float p = 1.9875691500e-4f, y;

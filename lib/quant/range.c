@@ -276,10 +276,13 @@ CLONES static double l2_error(const double bins[L2_BINS], int first, int last)
  * (HFMG; torch's HistogramObserver stops at the first increase). */
 static struct grid by_l2(const struct points *s)
 {
-    double bins[L2_BINS], width = equal_bins(s, bins), total = 0, below = 0, above = 0, best, error;
+    double bins[L2_BINS], width, total = 0, below = 0, above = 0, best, error;
     int left = 0, right = L2_BINS - 1, first = left, last = right;
     double step;
 
+    if (s->max <= s->min)
+        return grid_at(s, s->min, s->max);
+    width = equal_bins(s, bins);
     for (int i = 0; i < L2_BINS; i++)
         total += bins[i];
     step = total / 1e5 > 1 ? ceil(total / 1e5) : 1;

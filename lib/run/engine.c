@@ -112,6 +112,20 @@ static bool read_last(bool *alive, const struct value *v)
     return last;
 }
 
+static const struct value *operand(const struct step *s, int k)
+{
+    return k < s->node->nin ? s->node->in[k] : s->residual;
+}
+
+/* Does the step read input k's value as another input too? Then it may not be written over. */
+static bool read_twice(const struct step *s, int k)
+{
+    for (int i = 0; i <= s->node->nin; i++)
+        if (i != k && operand(s, i) == operand(s, k))
+            return true;
+    return false;
+}
+
 struct reads {
     bool *alive;
     struct step *s;
@@ -179,6 +193,8 @@ static void lifetimes(struct compile *c, struct schedule *sc, bool inner)
             s->last[n->nin] = true;
             release_after(s, g, s->residual);
         }
+        for (int k = 0; k <= n->nin; k++)
+            s->last[k] = s->last[k] && !read_twice(s, k);
     }
     free(alive);
 }
