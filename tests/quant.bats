@@ -360,6 +360,7 @@ np.savez('wide.npz', **{k: v.astype('f4') for k, v in np.load('half.npz').items(
                 in=wide.npz
             fi
             for v in 1.15 current; do
+                [ $v$m$as != 1.15halfgrid ] || continue # its binding has no float16
                 "$ORT" --ort $v --step 1 -o q.npz $m.$as.onnx $in
                 "$PY" - "$m $as" <<'END'
 import sys

@@ -460,7 +460,7 @@ def same_graph(source, out):
         else:
             dropped.append(s.op_type)
     assert n is None, 'a node that was not there: %s %s' % (n.op_type, n.name)
-    assert set(dropped) <= {'BatchNormalization', 'Mul', 'Add', 'Sub', 'Div', 'Constant', 'Dropout', 'Identity', 'Unsqueeze'}, dropped
+    assert set(dropped) <= {'BatchNormalization', 'Mul', 'Add', 'Sub', 'Div', 'Constant', 'Dropout', 'Identity', 'Unsqueeze', 'Reshape', 'Transpose'}, dropped
 
 
 if __name__ == '__main__':
