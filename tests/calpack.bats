@@ -185,9 +185,9 @@ preprocess_parameter { input_type: BINARY input_file_path: "b.bin" }' >config.pr
     dopt-calpack --config config.prototxt --input 2 >d.bin
     cmp b.bin c.bin
     cmp b.bin d.bin
-    fails 1 "config.prototxt: has 2 preprocess_parameter blocks, not 3" dopt-calpack -c config.prototxt --input 3 -o out
-    fails 1 "config.prototxt:1: give the size of the images with --size HxW" dopt-calpack -c config.prototxt -o out
-    fails 1 "config.prototxt:1: 3 mean_value for the 1 channels" dopt-calpack -c config.prototxt --gray --size 8x9 -o out
+    fails 1 "config.prototxt:2:71: 2 preprocess_parameter blocks, not 3" dopt-calpack -c config.prototxt --input 3 -o out
+    fails 1 "config.prototxt:1:1: give the size of the images with --size HxW" dopt-calpack -c config.prototxt -o out
+    fails 1 "config.prototxt:1:67: 3 mean_value for the 1 channel of" dopt-calpack -c config.prototxt --gray --size 8x9 -o out
     fails 2 "--mean is the config's to say, in its block" dopt-calpack -c config.prototxt --mean 3 -o out
 }
 
