@@ -144,7 +144,7 @@ for i, n in enumerate(sorted(glob.glob('imgs/*'))):
 @test "arrays, bins and images are packed one after the other" {
     py "
 np.save('a.npy', np.arange(24, dtype='u1').reshape(2, 3, 2, 2)); np.savez_compressed('b.npz', np.asfortranarray(np.arange(12.).reshape(1, 3, 2, 2)))
-open('p.ppm', 'w').write('P3 2 2 255 ' + ' '.join(map(str, range(12))))"
+open('p.ppm', 'w').write('P3 2 2 255 ' + ' '.join(map(str, range(12))) + '\n')"
     dopt-calpack -o c.bin a.npy b.npz
     dopt-calpack -o d.bin c.bin p.ppm c.bin
     py "
@@ -185,7 +185,7 @@ preprocess_parameter { input_type: BINARY input_file_path: "b.bin" }' >config.pr
     dopt-calpack --config config.prototxt --input 2 >d.bin
     cmp b.bin c.bin
     cmp b.bin d.bin
-    fails 1 "config.prototxt:2:71: 2 preprocess_parameter blocks, not 3" dopt-calpack -c config.prototxt --input 3 -o out
+    fails 1 "config.prototxt:2:69: 2 preprocess_parameter blocks, not 3" dopt-calpack -c config.prototxt --input 3 -o out
     fails 1 "config.prototxt:1:1: give the size of the images with --size HxW" dopt-calpack -c config.prototxt -o out
     fails 1 "config.prototxt:1:67: 3 mean_value for the 1 channel of" dopt-calpack -c config.prototxt --gray --size 8x9 -o out
     fails 2 "--mean is the config's to say, in its block" dopt-calpack -c config.prototxt --mean 3 -o out
@@ -239,7 +239,7 @@ im.save('a.jpg', quality=30); im.save('a.png'); im.save('a.bmp'); im.save('a.ppm
 im.save('a.webp', quality=5); im.convert('RGBA').save('l.webp', lossless=True); im.save('a.tif'); im.save('z.tif', compression='tiff_lzw')
 px = bytes([3, 1, 0, 3, 1, 2, 3, 0, 0, 0, 0, 2, 2, 1, 4, 4, 0, 0, 0, 1])
 open('r.bmp', 'wb').write(b'BM' + bytes(8) + struct.pack('<IIiiHHIIiiII', 54 + 32, 40, 6, 4, 1, 8, 1, len(px), 0, 0, 8, 0) + bytes(range(32)) + px)
-open('t.pgm', 'w').write('P2 3 2 9 1 2 3 4 5 6'); np.save('a.npy', np.zeros((2, 3), 'f4')); np.savez_compressed('a.npz', np.zeros((2, 3), 'f4'))
+open('t.pgm', 'w').write('P2 3 2 9 1 2 3 4 5 6 '); np.save('a.npy', np.zeros((2, 3), 'f4')); np.savez_compressed('a.npz', np.zeros((2, 3), 'f4'))
 for f in 'a.jpg', 'a.png', 'a.bmp', 'a.ppm', 'p.png', 'a.pbm', 't.pgm', 'a.npy', 'a.npz', 'a.webp', 'l.webp', 'a.tif', 'z.tif', 'r.bmp':
     data = open(f, 'rb').read(); ext = f.split('.')[1]
     # a zip is found by its end; a JPEG's quantization tables and such need not be walked byte by byte
