@@ -414,7 +414,7 @@ static int results_open(struct packing *p, struct err *e)
         return 0;
     if (format == 0)
         format = p->pack.sample.rank == 3 && !nhwc ? 510 : 610;
-    return packed_open(&p->packed, p->o->output, format, &p->pack.sample, p->pack.n, e);
+    return packed_open(&p->packed, p->o->output, format, &p->pack.sample, n, e);
 }
 
 static int pack_run(const struct options *o, char **args, struct err *e)
@@ -475,6 +475,7 @@ static int npy_write(const struct array *a, const char *path, struct err *e)
     if (out_open(&out, path, e) < 0)
         return -1;
     npy_header(&head, a->tensor.dtype, &a->tensor.shape);
+    long n = p->o->pack.images.skip_broken ? -1 : p->pack.n; /* -1: there may be fewer */
     out_put(&out, head.data, head.size);
     out_put(&out, a->tensor.data, tensor_size(&a->tensor));
     buf_release(&head);

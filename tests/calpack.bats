@@ -187,7 +187,7 @@ preprocess_parameter { input_type: BINARY input_file_path: "b.bin" }' >config.pr
     cmp b.bin d.bin
     fails 1 "config.prototxt:2:69: 2 preprocess_parameter blocks, not 3" dopt-calpack -c config.prototxt --input 3 -o out
     fails 1 "config.prototxt:1:1: give the size of the images with --size HxW" dopt-calpack -c config.prototxt -o out
-    fails 1 "config.prototxt:1:67: 3 mean_value for the 1 channel of" dopt-calpack -c config.prototxt --gray --size 8x9 -o out
+    fails 1 "config.prototxt:1:66: 3 mean_value for the 1 channel of" dopt-calpack -c config.prototxt --gray --size 8x9 -o out
     fails 2 "--mean is the config's to say, in its block" dopt-calpack -c config.prototxt --mean 3 -o out
 }
 
@@ -435,6 +435,10 @@ for t in 'f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1'.split():
     done
     TMPDIR=/nonexistent run -1 --separate-stderr bash -c 'dopt-calpack --size 9x9 a.tar | cat; exit ${PIPESTATUS[0]}'
     [[ $stderr == *"/nonexistent/dopt-calpack."*": samples that go into a pipe uncounted wait there, but it cannot be created; name a file with -o, or another folder with TMPDIR: No such file or directory" ]]
+    # as on a full disk: no file may grow
+    run -1 --separate-stderr bash -c 'mkdir tmp; trap "" XFSZ; ulimit -f 1; TMPDIR=tmp dopt-calpack --size 9x9 a.tar | cat; exit ${PIPESTATUS[0]}'
+    [ "$stderr" = "dopt-calpack: tmp: samples that go into a pipe uncounted wait there, but they cannot be kept; name a file with -o, or a folder with more room with TMPDIR: File too large" ]
+    [ -z "$output$(ls tmp)" ]
 }
 
 @test "broken images are left out where that is asked for, each named, and counted" {
@@ -452,6 +456,22 @@ for t in 'f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1'.split():
     cmp want.bin a.bin
     run -0 dopt-calpack --skip-broken --size 9x9 -o b.bin a.tar
     cmp want.bin b.bin
+    # the header comes first in a pipe too, and says how many there are
+    cp imgs/a.jpg bad.jpg && truncate -s 300 bad.jpg
+    for format in 510 610 npy; do
+        dopt-calpack --size 9x9 --format $format -o want imgs
+        { dopt-calpack --size 9x9 --format $format --skip-broken bad.jpg imgs 2>log && wc -l <log >&2; } 2>warnings | cat >got
+        [ "$(cat warnings)" -eq 2 ]
+        cmp want got
+        mkdir some && cp imgs/* bad.jpg some
+        dopt-calpack --size 9x9 --format $format --skip-broken some 2>log | cat >got
+        cmp want got
+        rm -r some
+        dopt-calpack --size 9x9 --format $format --skip-broken imgs | cat >got
+        cmp want got
+    done
+    dopt-calpack --size 9x9 --skip-broken imgs bad.jpg 2>log | dopt-calpack --info >got
+    [ "$(head -1 got)" = "<stdin>: 510 5x3x9x9" ]
     dopt-calpack -v --size 9x9 -o c.bin imgs 2>log
     [ "$(cat log)" = "dopt-calpack: c.bin: 5 samples of 3x9x9, 5 resized" ]
     mkdir bad && printf x >bad/a.png
