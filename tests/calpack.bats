@@ -513,6 +513,20 @@ assert a[4, 4].tolist() == [255, 0, 0] and a[11, 11].tolist() == [255, 0, 0] # a
 cell = 8 + 4
 assert a[4, 4 + cell].tolist() == [0, 128, 0] and a[4 + 8 + 14 + 4, 4].tolist() == [0, 0, 64]
 assert b[5, 5].tolist() == [255, 0, 0] and b[5, 5 + cell].tolist() == [0, 0, 128] and b[4, 4 + cell].tolist() == [255, 0, 255]"
+    py "np.save('c.npy', np.arange(50, dtype='f4').reshape(50, 1, 1, 1)); np.save('d.npy', np.arange(50.))"
+    dopt-calpack --sheet c.png c.npy
+    dopt-calpack --sheet d.png d.npy
+    cmp c.png d.png
+    cv "
+s = cv2.imread('c.png')[:, :, 0]; w, h = 16 + 4, 8 + 14 + 4 # two digits of 8 wide; a sample of 8x8, the line of its index
+assert s.shape[1] == 8 * w + 4
+text = lambda i: s[4 + i // 8 * h + 8 + 2:, 4 + i % 8 * w:][:12, :16] == 255
+digit = [text(i)[:, :8] for i in range(10)]
+assert len({d.tobytes() for d in digit}) == 10 and all(d.any() for d in digit)
+for i in range(50):
+    y, x = 4 + i // 8 * h, 4 + i % 8 * w
+    assert (s[y:y + 8, x:x + 8] == i).all() and (s[y:y + 8, x + 8:x + w] == 48).all(), i
+    assert i < 10 or (text(i) == np.hstack([digit[i // 10], digit[i % 10]])).all(), i"
     pictures
     dopt-calpack --sheet s.png --size 200x300 --image-format RGB imgs
     cv "
