@@ -338,6 +338,27 @@ with zipfile.ZipFile(Pipe(), 'w', zipfile.ZIP_DEFLATED) as z:
     fails 1 "a.tar: an archive is read in its order; pack it, then shuffle the bin" dopt-calpack --size 9x9 --shuffle 1 -o out a.tar
 }
 
+@test "a member of an archive that is too large is refused before it is read" {
+    "$PY" - "$DOPT_BIN" <<'END'
+import resource, subprocess, sys, tarfile, zipfile
+class Zeros:
+    def __init__(self, n): self.left = n
+    def read(self, n):
+        n = min(n, self.left); self.left -= n
+        return bytes(n)
+t = tarfile.TarInfo('a.pgm'); t.size = 2**28 + 1
+with tarfile.open('a.tar.gz', 'w:gz', compresslevel=1) as f: f.addfile(t, Zeros(t.size))
+with zipfile.ZipFile('a.zip', 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as z, z.open('a.pgm', 'w') as f:
+    for _ in range(2**8 + 1): f.write(bytes(2**20))
+for name in 'a.tar.gz', 'a.zip':
+    for stdin in None, open(name, 'rb'):
+        p = subprocess.run(['dopt-calpack', '--max-pixels', '99', '--size', '9x9', '-o', 'out', '-' if stdin else name], stdin=stdin, capture_output=True, text=True)
+        assert p.returncode == 1 and p.stderr == f'dopt-calpack: {"<stdin>" if stdin else name}:a.pgm: is larger than 268435456 bytes; unpack the archive\n', p
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+assert peak < 60 * 1024 or not sys.argv[1].endswith('/build/bin'), peak # sanitizers have memory of their own
+END
+}
+
 @test "names come as a list, ended by lines or NULs" {
     pictures
     cp imgs/a.jpg "imgs/with
