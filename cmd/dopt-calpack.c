@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "base/ordered.h"
 #include "calset/npy.h"
 #include "calset/pack.h"
@@ -307,7 +308,9 @@ static void sample_take(void *ctx, long i, const void *item)
     if (p->o->mode == LIST) {
         char *name = *(char *const *)item;
 
-        printf("%ld\t%s\n", p->done, name);
+        printf("%ld\t", p->done);
+        names_print(stdout, name);
+        putchar('\n');
         free(name);
     } else if (p->o->mode == SHEET) {
         sheet_add(p->sheet, item);

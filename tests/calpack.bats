@@ -508,14 +508,17 @@ for t in 'f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1'.split():
 @test "--list says which sample each file becomes" {
     pictures
     tar -cf a.tar --sort=name imgs
-    py "np.save('x.npy', np.zeros((2, 3)))"
+    py "np.save('x.npy', np.zeros((2, 3))); np.save('n.npy', np.arange(9.).reshape(9, 1))"
     [ "$(dopt-calpack --list imgs/b.png imgs x.npy | tr '\t\n' ' ;')" = "0 imgs/b.png;1 imgs/a.jpg;2 imgs/b.png;3 imgs/c.bmp;4 imgs/d.ppm;5 imgs/e.pgm;6 x.npy[0];7 x.npy[1];" ]
     [ "$(dopt-calpack --list --from 1 --count 2 imgs | tr '\t\n' ' ;')" = "0 imgs/b.png;1 imgs/c.bmp;" ]
     [ "$(dopt-calpack --list a.tar | tail -1)" = "4	a.tar:imgs/e.pgm" ]
     printf x >imgs/c.bmp
     [ "$(dopt-calpack --list --skip-broken imgs 2>/dev/null | tr '\t\n' ' ;')" = "0 imgs/a.jpg;1 imgs/b.png;2 imgs/d.ppm;3 imgs/e.pgm;" ]
+    # one line whatever the name
+    mkdir odd && cp imgs/a.jpg $'odd/a\nb\x7f.jpg' && cp imgs/b.png $'odd/c\t.png' && cp n.npy $'odd\n.npy'
+    [ "$(dopt-calpack --list odd)" = $'0\todd/a\\x0ab\\x7f.jpg\n1\todd/c\\x09.png' ]
+    [ "$(dopt-calpack --info $'odd\n.npy' | head -1)" = 'odd\x0a.npy: float64 9x1' ]
     # the order of a shuffled bin
-    py "np.save('n.npy', np.arange(9.).reshape(9, 1))"
     dopt-calpack --shuffle 3 n.npy | dopt-calpack --cat | sed 's/.*/n.npy[&]/' >want
     dopt-calpack --shuffle 3 --list n.npy | cut -f 2 | cmp - want
 }
