@@ -649,6 +649,35 @@ END
     fails 1 "x.png (sample 0): is no image" dopt-calpack -o out x.png
 }
 
+@test "options that contradict each other or would do nothing are refused" {
+    pictures
+    py "np.save('u.npy', np.zeros((2, 3, 4, 4), 'u1'))"
+    dopt-calpack -o u.bin u.npy
+    printf 'preprocess_parameter { input_type: BINARY input_file_path: "u.bin" }' >config.prototxt
+    run -2 dopt-calpack --size 9x9 -o out u.npy
+    [ "$output" = "dopt-calpack: --size: is for images, but there are only arrays, which are packed as they are" ]
+    [ ! -e out ]
+    fails 2 "--gray: is for images" dopt-calpack --gray -o out u.npy u.bin
+    fails 2 "--image-format: is for images" dopt-calpack --image-format RGB -o out u.npy
+    fails 2 "--size: is for images" dopt-calpack --size 4x4 -c config.prototxt -o out
+    dopt-calpack --size 4x4 -o both.bin u.npy imgs # the size is the images'
+    cmp <(dopt-calpack --cat both.bin | head -2) <(dopt-calpack --cat u.bin)
+    fails 2 "--info and --verify exclude each other" dopt-calpack --info --verify u.npy
+    fails 2 "--list and --sheet exclude each other" dopt-calpack --list --sheet out.png imgs
+    fails 2 "--count: --info takes a file as it is" dopt-calpack --count 1 --info u.npy
+    fails 2 "--config: --cat takes a file as it is" dopt-calpack --cat -c config.prototxt
+    fails 2 "--fit: --to-npy takes a file as it is" dopt-calpack --fit crop --to-npy -o out u.bin
+    dopt-calpack -j 1 --info --layout NHWC u.npy >log
+    fails 2 "--format: only what is packed has one" dopt-calpack --format 610 --list imgs
+    fails 2 "--image-format: with --gray there is one channel" dopt-calpack --gray --size 9x9 --image-format RGB -o out imgs
+    for how in "--fit crop" "--resize area"; do
+        fails 2 "--no-resize: where nothing is resized" dopt-calpack --size 9x9 $how --no-resize -o out imgs
+        fails 2 "--no-resize: where nothing is resized" dopt-run --no-resize $how -c config.prototxt -o out m.dopt
+        fails 2 "--fit and --resize: nothing is resized without --size" dopt-calpack $how -o out imgs/a.jpg
+    done
+    fails 2 "--input: numbers the blocks of a --config" dopt-calpack --input 2 -o out u.npy
+}
+
 @test "an output that cannot be written is an error" {
     pictures
     run -1 --separate-stderr dopt-calpack --size 90x90 -o /dev/full imgs
