@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "cli.h"
 
 static const char *tool_name, *usage_text;
@@ -20,14 +21,11 @@ static void progress_erase(void)
     progress_shown = false;
 }
 
-/* One line whatever names are in it: control characters come out as \xNN. */
 static void print_line(const char *before, const char *msg)
 {
     progress_erase();
     fprintf(stderr, "%s: %s", tool_name, before);
-    for (; *msg != '\0'; msg++)
-        fprintf(stderr, (unsigned char)*msg < 32 || *msg == 127 ? "\\x%02x" : "%c",
-                (unsigned char)*msg);
+    names_print(stderr, msg);
     fputc('\n', stderr);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "base/ordered.h"
 #include "calset/npy.h"
 #include "calset/pack.h"
@@ -32,15 +33,17 @@ static const char usage[] =
     "       dopt-calpack --info|--verify|--cat [--layout NCHW|NHWC] [FILE ...]\n"
     "       dopt-calpack --to-npy [-o OUT.npy] [FILE]\n";
 
-enum mode { PACK, LIST, SHEET, INFO, VERIFY, CAT, TO_NPY };
+enum mode { PACK, LIST, SHEET, INFO, VERIFY, CAT, TO_NPY, MODES };
 enum { MAX_CHANNELS = 3 };
 
 struct options {
     int mode, format, block; /* format 0: by the shape */
     long jobs;
-    bool null, verbose;
+    bool null, verbose, ordered; /* ordered: --image-format is given */
     const char *config, *output, *sheet, *list;
-    const char *pixels; /* the last option that config settles itself */
+    /* The last option that chose the mode, that only packing has, that config settles itself, and
+     * that only images can follow. */
+    const char *chosen, *packing, *pixels, *images;
     struct pack_options pack;
     float means[MAX_CHANNELS], stds[MAX_CHANNELS];
 };
@@ -61,6 +64,7 @@ enum {
     SIZE,
     SKIP_BROKEN,
     STD,
+    MODE, /* + enum mode */
 };
 
 static int numbers(const char *option, const char *text, double least, float out[MAX_CHANNELS])
@@ -132,6 +136,14 @@ static void set_size(struct images_options *io, const char *text)
     io->width = (int)w;
 }
 
+static void set_mode(struct options *o, enum mode mode, const char *name)
+{
+    if (o->mode != PACK && o->mode != (int)mode)
+        cli_usage("--%s and --%s exclude each other", o->chosen, name);
+    o->mode = mode;
+    o->chosen = name;
+}
+
 static void set_option(struct options *o, int c, const char *name)
 {
     struct images_options *io = &o->pack.images;
@@ -155,10 +167,12 @@ static void set_option(struct options *o, int c, const char *name)
         break;
     case GRAY:
         io->channels = 1;
+        o->images = name;
         break;
     case IMAGE_FORMAT:
         io->rgb = word("--image-format", optarg, "BGR", "RGB");
-        o->pixels = name;
+        o->ordered = true;
+        o->pixels = o->images = name;
         break;
     case INPUT:
         o->block = (int)cli_number("--input", optarg, 1);
@@ -171,7 +185,7 @@ static void set_option(struct options *o, int c, const char *name)
         o->pixels = name;
         break;
     case SHEET_TO:
-        o->mode = SHEET;
+        set_mode(o, SHEET, name);
         o->sheet = optarg;
         break;
     case SHUFFLE:
@@ -180,6 +194,7 @@ static void set_option(struct options *o, int c, const char *name)
         break;
     case SIZE:
         set_size(io, optarg);
+        o->images = name;
         break;
     case SKIP_BROKEN:
         io->skip_broken = true;
@@ -204,9 +219,36 @@ static void set_option(struct options *o, int c, const char *name)
         o->verbose = true;
         break;
     default:
-        if (!pixels_option(&io->image, c, optarg))
+        if (c >= MODE && c < MODE + MODES)
+            set_mode(o, c - MODE, name);
+        else if (!pixels_option(&io->image, c, optarg))
             cli_option(c);
     }
+}
+
+/* Options that contradict each other, or that would do nothing. */
+static void options_agree(const struct options *o)
+{
+    const struct images_options *io = &o->pack.images;
+
+    if (o->mode >= INFO && o->packing != NULL)
+        cli_usage("--%s: --%s takes a file as it is", o->packing, o->chosen);
+    if (o->format != 0 && o->mode != PACK)
+        cli_usage("--format: only what is packed has one");
+    if (io->channels == 1 && o->ordered)
+        cli_usage("--image-format: with --gray there is one channel, which has no order");
+    if (io->width == 0 && (io->image.fit != FIT_STRETCH || io->image.kernel != KERNEL_LINEAR))
+        cli_usage("--fit and --resize: nothing is resized without --size");
+    if (o->block > 0 && o->config == NULL)
+        cli_usage("--input: numbers the blocks of a --config");
+    if (o->format == 510 && io->nhwc)
+        cli_usage("--format 510 is NCHW by definition; NHWC samples need --format 610");
+    if (o->config != NULL && o->pixels != NULL)
+        cli_usage("--%s is the config's to say, in its block", o->pixels);
+    if (o->config != NULL && o->pack.reshape)
+        cli_usage("--dims: with --config the samples are as its block names them");
+    if (o->output != NULL && o->mode != PACK && o->mode != TO_NPY)
+        cli_usage("-o %s: only what is packed goes into a file", o->output);
 }
 
 static void options_check(struct options *o)
@@ -214,6 +256,7 @@ static void options_check(struct options *o)
     struct images_options *io = &o->pack.images;
     size_t n = o->output == NULL ? 0 : strlen(o->output);
 
+    options_agree(o);
     io->means = o->means;
     io->stds = o->stds;
     if (io->nmeans == 1 && io->channels == 3) {
@@ -224,19 +267,25 @@ static void options_check(struct options *o)
         cli_usage("--mean: %d numbers for %d channels", io->nmeans, io->channels);
     if (io->nstds != 1 && io->nstds != 0 && io->nstds != io->channels)
         cli_usage("--std: %d numbers for %d channels", io->nstds, io->channels);
-    if (o->format == 510 && io->nhwc)
-        cli_usage("--format 510 is NCHW by definition; NHWC samples need --format 610");
-    if (o->config != NULL && o->pixels != NULL)
-        cli_usage("--%s is the config's to say, in its block", o->pixels);
-    if (o->config != NULL && o->pack.reshape)
-        cli_usage("--dims: with --config the samples are as its block names them");
-    if (o->output != NULL && o->mode != PACK && o->mode != TO_NPY)
-        cli_usage("-o %s: only what is packed goes into a file", o->output);
     if (o->format == 0 && n > 4 && strcmp(o->output + n - 4, ".npy") == 0)
         o->format = PACKED_NPY;
     if (o->null && o->list == NULL)
         o->list = "-";
     o->pack.names = o->mode == LIST;
+}
+
+/* Whether an option has no meaning for what only reads a file back. */
+static bool is_packing(int c)
+{
+    return c != 'j' && c != 'o' && c != 'v' && c != LAYOUT && c != SHEET_TO &&
+           !(c >= MODE && c < MODE + MODES);
+}
+
+static const char *option_name(const struct option *longs, int c)
+{
+    while (longs->name != NULL && longs->val != c)
+        longs++;
+    return longs->name;
 }
 
 static void options_read(struct options *o, int argc, char **argv)
@@ -262,24 +311,28 @@ static void options_read(struct options *o, int argc, char **argv)
         { "skip-broken", no_argument, NULL, SKIP_BROKEN },
         { "std", required_argument, NULL, STD },
         PIXELS_OPTIONS,
-        { "list", no_argument, &o->mode, LIST },
-        { "info", no_argument, &o->mode, INFO },
-        { "verify", no_argument, &o->mode, VERIFY },
-        { "cat", no_argument, &o->mode, CAT },
-        { "to-npy", no_argument, &o->mode, TO_NPY },
+        { "list", no_argument, NULL, MODE + LIST },
+        { "info", no_argument, NULL, MODE + INFO },
+        { "verify", no_argument, NULL, MODE + VERIFY },
+        { "cat", no_argument, NULL, MODE + CAT },
+        { "to-npy", no_argument, NULL, MODE + TO_NPY },
         { "verbose", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { 0 },
     };
-    int c, at = 0;
+    int c;
 
-    *o = (struct options){ .jobs = sysconf(_SC_NPROCESSORS_ONLN), .block = 1 };
+    *o = (struct options){ .jobs = sysconf(_SC_NPROCESSORS_ONLN) };
     o->pack.images.channels = 3;
     o->pack.count = -1;
-    while ((c = getopt_long(argc, argv, "0c:hj:o:vV", longs, &at)) != -1)
-        if (c != 0)
-            set_option(o, c, longs[at].name);
+    while ((c = getopt_long(argc, argv, "0c:hj:o:vV", longs, NULL)) != -1) {
+        const char *name = option_name(longs, c);
+
+        set_option(o, c, name);
+        if (is_packing(c))
+            o->packing = name;
+    }
     options_check(o);
 }
 
@@ -307,7 +360,9 @@ static void sample_take(void *ctx, long i, const void *item)
     if (p->o->mode == LIST) {
         char *name = *(char *const *)item;
 
-        printf("%ld\t%s\n", p->done, name);
+        printf("%ld\t", p->done);
+        names_print(stdout, name);
+        putchar('\n');
         free(name);
     } else if (p->o->mode == SHEET) {
         sheet_add(p->sheet, item);
@@ -356,13 +411,26 @@ static int pack_open(struct pack *p, const struct options *o, char **args, struc
                      struct err *e)
 {
     if (o->config != NULL)
-        return conf_read(conf, o->config, e) < 0 ? -1 : pack_add_conf(p, conf, o->block, e);
+        return conf_read(conf, o->config, e) < 0
+                   ? -1
+                   : pack_add_conf(p, conf, o->block > 0 ? o->block : 1, e);
     if (*args == NULL && o->list == NULL)
         return pack_add(p, "-", e);
     for (; *args != NULL; args++)
         if (pack_add(p, *args, e) < 0)
             return -1;
     return o->list == NULL ? 0 : list_add(p, o->list, o->null, e);
+}
+
+/* What shapes images does nothing to arrays: where there are only those, it is a mistake. */
+static int images_check(const struct pack *p, const struct options *o, struct err *e)
+{
+    if (o->images == NULL || pack_pictures(p))
+        return 0;
+    err_set(e, "--%s: is for images, but there are only arrays, which are packed as they are",
+            o->images);
+    e->status = ERR_USAGE;
+    return -1;
 }
 
 static int sheet_write(const struct packing *p, struct err *e)
@@ -407,6 +475,7 @@ static int results_open(struct packing *p, struct err *e)
 {
     int format = p->o->format;
     bool nhwc = p->o->pack.images.nhwc;
+    long n = p->o->pack.images.skip_broken ? -1 : p->pack.n; /* -1: there may be fewer */
 
     if (p->o->mode == SHEET)
         p->sheet = sheet_new(&p->pack.sample, nhwc);
@@ -414,7 +483,7 @@ static int results_open(struct packing *p, struct err *e)
         return 0;
     if (format == 0)
         format = p->pack.sample.rank == 3 && !nhwc ? 510 : 610;
-    return packed_open(&p->packed, p->o->output, format, &p->pack.sample, p->pack.n, e);
+    return packed_open(&p->packed, p->o->output, format, &p->pack.sample, n, e);
 }
 
 static int pack_run(const struct options *o, char **args, struct err *e)
@@ -426,8 +495,8 @@ static int pack_run(const struct options *o, char **args, struct err *e)
     int rc = -1;
 
     pack_init(&p.pack, &o->pack);
-    if (pack_open(&p.pack, o, args, &conf, e) < 0 || pack_begin(&p.pack, e) < 0 ||
-        results_open(&p, e) < 0)
+    if (pack_open(&p.pack, o, args, &conf, e) < 0 || images_check(&p.pack, o, e) < 0 ||
+        pack_begin(&p.pack, e) < 0 || results_open(&p, e) < 0)
         goto out;
     n = p.pack.n < 0 ? LONG_MAX : p.pack.n;
     if (o->mode == SHEET && n > SHEET_MAX)

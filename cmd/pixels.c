@@ -3,7 +3,7 @@
 #include "cli.h"
 #include "pixels.h"
 
-bool pixels_option(struct image_options *o, int letter, const char *arg)
+static bool option_take(struct image_options *o, int letter, const char *arg)
 {
     switch (letter) {
     case PIXELS_FIT:
@@ -25,4 +25,13 @@ bool pixels_option(struct image_options *o, int letter, const char *arg)
     default:
         return false;
     }
+}
+
+bool pixels_option(struct image_options *o, int letter, const char *arg)
+{
+    bool taken = option_take(o, letter, arg);
+
+    if (taken && o->no_resize && (o->fit != FIT_STRETCH || o->kernel != KERNEL_LINEAR))
+        cli_usage("--no-resize: where nothing is resized, --fit and --resize mean nothing");
+    return taken;
 }

@@ -144,7 +144,7 @@ for i, n in enumerate(sorted(glob.glob('imgs/*'))):
 @test "arrays, bins and images are packed one after the other" {
     py "
 np.save('a.npy', np.arange(24, dtype='u1').reshape(2, 3, 2, 2)); np.savez_compressed('b.npz', np.asfortranarray(np.arange(12.).reshape(1, 3, 2, 2)))
-open('p.ppm', 'w').write('P3 2 2 255 ' + ' '.join(map(str, range(12))))"
+open('p.ppm', 'w').write('P3 2 2 255 ' + ' '.join(map(str, range(12))) + '\n')"
     dopt-calpack -o c.bin a.npy b.npz
     dopt-calpack -o d.bin c.bin p.ppm c.bin
     py "
@@ -185,9 +185,9 @@ preprocess_parameter { input_type: BINARY input_file_path: "b.bin" }' >config.pr
     dopt-calpack --config config.prototxt --input 2 >d.bin
     cmp b.bin c.bin
     cmp b.bin d.bin
-    fails 1 "config.prototxt: has 2 preprocess_parameter blocks, not 3" dopt-calpack -c config.prototxt --input 3 -o out
-    fails 1 "config.prototxt:1: give the size of the images with --size HxW" dopt-calpack -c config.prototxt -o out
-    fails 1 "config.prototxt:1: 3 mean_value for the 1 channels" dopt-calpack -c config.prototxt --gray --size 8x9 -o out
+    fails 1 "config.prototxt:2:69: 2 preprocess_parameter blocks, not 3" dopt-calpack -c config.prototxt --input 3 -o out
+    fails 1 "config.prototxt:1:1: give the size of the images with --size HxW" dopt-calpack -c config.prototxt -o out
+    fails 1 "config.prototxt:1:66: 3 mean_value for the 1 channel of" dopt-calpack -c config.prototxt --gray --size 8x9 -o out
     fails 2 "--mean is the config's to say, in its block" dopt-calpack -c config.prototxt --mean 3 -o out
 }
 
@@ -239,7 +239,7 @@ im.save('a.jpg', quality=30); im.save('a.png'); im.save('a.bmp'); im.save('a.ppm
 im.save('a.webp', quality=5); im.convert('RGBA').save('l.webp', lossless=True); im.save('a.tif'); im.save('z.tif', compression='tiff_lzw')
 px = bytes([3, 1, 0, 3, 1, 2, 3, 0, 0, 0, 0, 2, 2, 1, 4, 4, 0, 0, 0, 1])
 open('r.bmp', 'wb').write(b'BM' + bytes(8) + struct.pack('<IIiiHHIIiiII', 54 + 32, 40, 6, 4, 1, 8, 1, len(px), 0, 0, 8, 0) + bytes(range(32)) + px)
-open('t.pgm', 'w').write('P2 3 2 9 1 2 3 4 5 6'); np.save('a.npy', np.zeros((2, 3), 'f4')); np.savez_compressed('a.npz', np.zeros((2, 3), 'f4'))
+open('t.pgm', 'w').write('P2 3 2 9 1 2 3 4 5 6 '); np.save('a.npy', np.zeros((2, 3), 'f4')); np.savez_compressed('a.npz', np.zeros((2, 3), 'f4'))
 for f in 'a.jpg', 'a.png', 'a.bmp', 'a.ppm', 'p.png', 'a.pbm', 't.pgm', 'a.npy', 'a.npz', 'a.webp', 'l.webp', 'a.tif', 'z.tif', 'r.bmp':
     data = open(f, 'rb').read(); ext = f.split('.')[1]
     # a zip is found by its end; a JPEG's quantization tables and such need not be walked byte by byte
@@ -336,6 +336,27 @@ with zipfile.ZipFile(Pipe(), 'w', zipfile.ZIP_DEFLATED) as z:
     [[ $stderr == "dopt-calpack: <stdin>: is neither an image, an archive, a .npy, .npz, 510 nor 610 file; a list of names needs --files-from, numbers without a header --dims" ]]
     fails 1 "none.tar: holds no image (1 other files)" dopt-calpack --size 9x9 -o out none.tar
     fails 1 "a.tar: an archive is read in its order; pack it, then shuffle the bin" dopt-calpack --size 9x9 --shuffle 1 -o out a.tar
+}
+
+@test "a member of an archive that is too large is refused before it is read" {
+    "$PY" - "$DOPT_BIN" <<'END'
+import resource, subprocess, sys, tarfile, zipfile
+class Zeros:
+    def __init__(self, n): self.left = n
+    def read(self, n):
+        n = min(n, self.left); self.left -= n
+        return bytes(n)
+t = tarfile.TarInfo('a.pgm'); t.size = 2**28 + 1
+with tarfile.open('a.tar.gz', 'w:gz', compresslevel=1) as f: f.addfile(t, Zeros(t.size))
+with zipfile.ZipFile('a.zip', 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as z, z.open('a.pgm', 'w') as f:
+    for _ in range(2**8 + 1): f.write(bytes(2**20))
+for name in 'a.tar.gz', 'a.zip':
+    for stdin in None, open(name, 'rb'):
+        p = subprocess.run(['dopt-calpack', '--max-pixels', '99', '--size', '9x9', '-o', 'out', '-' if stdin else name], stdin=stdin, capture_output=True, text=True)
+        assert p.returncode == 1 and p.stderr == f'dopt-calpack: {"<stdin>" if stdin else name}:a.pgm: is larger than 268435456 bytes; unpack the archive\n', p
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+assert peak < 60 * 1024 or not sys.argv[1].endswith('/build/bin'), peak # sanitizers have memory of their own
+END
 }
 
 @test "names come as a list, ended by lines or NULs" {
@@ -435,6 +456,10 @@ for t in 'f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1'.split():
     done
     TMPDIR=/nonexistent run -1 --separate-stderr bash -c 'dopt-calpack --size 9x9 a.tar | cat; exit ${PIPESTATUS[0]}'
     [[ $stderr == *"/nonexistent/dopt-calpack."*": samples that go into a pipe uncounted wait there, but it cannot be created; name a file with -o, or another folder with TMPDIR: No such file or directory" ]]
+    # as on a full disk: no file may grow
+    run -1 --separate-stderr bash -c 'mkdir tmp; trap "" XFSZ; ulimit -f 1; TMPDIR=tmp dopt-calpack --size 9x9 a.tar | cat; exit ${PIPESTATUS[0]}'
+    [ "$stderr" = "dopt-calpack: tmp: samples that go into a pipe uncounted wait there, but they cannot be kept; name a file with -o, or a folder with more room with TMPDIR: File too large" ]
+    [ -z "$output$(ls tmp)" ]
 }
 
 @test "broken images are left out where that is asked for, each named, and counted" {
@@ -452,6 +477,22 @@ for t in 'f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1'.split():
     cmp want.bin a.bin
     run -0 dopt-calpack --skip-broken --size 9x9 -o b.bin a.tar
     cmp want.bin b.bin
+    # the header comes first in a pipe too, and says how many there are
+    cp imgs/a.jpg bad.jpg && truncate -s 300 bad.jpg
+    for format in 510 610 npy; do
+        dopt-calpack --size 9x9 --format $format -o want imgs
+        { dopt-calpack --size 9x9 --format $format --skip-broken bad.jpg imgs 2>log && wc -l <log >&2; } 2>warnings | cat >got
+        [ "$(cat warnings)" -eq 2 ]
+        cmp want got
+        mkdir some && cp imgs/* bad.jpg some
+        dopt-calpack --size 9x9 --format $format --skip-broken some 2>log | cat >got
+        cmp want got
+        rm -r some
+        dopt-calpack --size 9x9 --format $format --skip-broken imgs | cat >got
+        cmp want got
+    done
+    dopt-calpack --size 9x9 --skip-broken imgs bad.jpg 2>log | dopt-calpack --info >got
+    [ "$(head -1 got)" = "<stdin>: 510 5x3x9x9" ]
     dopt-calpack -v --size 9x9 -o c.bin imgs 2>log
     [ "$(cat log)" = "dopt-calpack: c.bin: 5 samples of 3x9x9, 5 resized" ]
     mkdir bad && printf x >bad/a.png
@@ -467,14 +508,17 @@ for t in 'f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1'.split():
 @test "--list says which sample each file becomes" {
     pictures
     tar -cf a.tar --sort=name imgs
-    py "np.save('x.npy', np.zeros((2, 3)))"
+    py "np.save('x.npy', np.zeros((2, 3))); np.save('n.npy', np.arange(9.).reshape(9, 1))"
     [ "$(dopt-calpack --list imgs/b.png imgs x.npy | tr '\t\n' ' ;')" = "0 imgs/b.png;1 imgs/a.jpg;2 imgs/b.png;3 imgs/c.bmp;4 imgs/d.ppm;5 imgs/e.pgm;6 x.npy[0];7 x.npy[1];" ]
     [ "$(dopt-calpack --list --from 1 --count 2 imgs | tr '\t\n' ' ;')" = "0 imgs/b.png;1 imgs/c.bmp;" ]
     [ "$(dopt-calpack --list a.tar | tail -1)" = "4	a.tar:imgs/e.pgm" ]
     printf x >imgs/c.bmp
     [ "$(dopt-calpack --list --skip-broken imgs 2>/dev/null | tr '\t\n' ' ;')" = "0 imgs/a.jpg;1 imgs/b.png;2 imgs/d.ppm;3 imgs/e.pgm;" ]
+    # one line whatever the name
+    mkdir odd && cp imgs/a.jpg $'odd/a\nb\x7f.jpg' && cp imgs/b.png $'odd/c\t.png' && cp n.npy $'odd\n.npy'
+    [ "$(dopt-calpack --list odd)" = $'0\todd/a\\x0ab\\x7f.jpg\n1\todd/c\\x09.png' ]
+    [ "$(dopt-calpack --info $'odd\n.npy' | head -1)" = 'odd\x0a.npy: float64 9x1' ]
     # the order of a shuffled bin
-    py "np.save('n.npy', np.arange(9.).reshape(9, 1))"
     dopt-calpack --shuffle 3 n.npy | dopt-calpack --cat | sed 's/.*/n.npy[&]/' >want
     dopt-calpack --shuffle 3 --list n.npy | cut -f 2 | cmp - want
 }
@@ -493,6 +537,20 @@ assert a[4, 4].tolist() == [255, 0, 0] and a[11, 11].tolist() == [255, 0, 0] # a
 cell = 8 + 4
 assert a[4, 4 + cell].tolist() == [0, 128, 0] and a[4 + 8 + 14 + 4, 4].tolist() == [0, 0, 64]
 assert b[5, 5].tolist() == [255, 0, 0] and b[5, 5 + cell].tolist() == [0, 0, 128] and b[4, 4 + cell].tolist() == [255, 0, 255]"
+    py "np.save('c.npy', np.arange(50, dtype='f4').reshape(50, 1, 1, 1)); np.save('d.npy', np.arange(50.))"
+    dopt-calpack --sheet c.png c.npy
+    dopt-calpack --sheet d.png d.npy
+    cmp c.png d.png
+    cv "
+s = cv2.imread('c.png')[:, :, 0]; w, h = 16 + 4, 8 + 14 + 4 # two digits of 8 wide; a sample of 8x8, the line of its index
+assert s.shape[1] == 8 * w + 4
+text = lambda i: s[4 + i // 8 * h + 8 + 2:, 4 + i % 8 * w:][:12, :16] == 255
+digit = [text(i)[:, :8] for i in range(10)]
+assert len({d.tobytes() for d in digit}) == 10 and all(d.any() for d in digit)
+for i in range(50):
+    y, x = 4 + i // 8 * h, 4 + i % 8 * w
+    assert (s[y:y + 8, x:x + 8] == i).all() and (s[y:y + 8, x + 8:x + w] == 48).all(), i
+    assert i < 10 or (text(i) == np.hstack([digit[i // 10], digit[i % 10]])).all(), i"
     pictures
     dopt-calpack --sheet s.png --size 200x300 --image-format RGB imgs
     cv "
@@ -589,6 +647,35 @@ END
     fails 1 "x.png (sample 0): GIF images are not read; convert it to PNG" dopt-calpack -o out x.png
     printf 'hello' >x.png
     fails 1 "x.png (sample 0): is no image" dopt-calpack -o out x.png
+}
+
+@test "options that contradict each other or would do nothing are refused" {
+    pictures
+    py "np.save('u.npy', np.zeros((2, 3, 4, 4), 'u1'))"
+    dopt-calpack -o u.bin u.npy
+    printf 'preprocess_parameter { input_type: BINARY input_file_path: "u.bin" }' >config.prototxt
+    run -2 dopt-calpack --size 9x9 -o out u.npy
+    [ "$output" = "dopt-calpack: --size: is for images, but there are only arrays, which are packed as they are" ]
+    [ ! -e out ]
+    fails 2 "--gray: is for images" dopt-calpack --gray -o out u.npy u.bin
+    fails 2 "--image-format: is for images" dopt-calpack --image-format RGB -o out u.npy
+    fails 2 "--size: is for images" dopt-calpack --size 4x4 -c config.prototxt -o out
+    dopt-calpack --size 4x4 -o both.bin u.npy imgs # the size is the images'
+    cmp <(dopt-calpack --cat both.bin | head -2) <(dopt-calpack --cat u.bin)
+    fails 2 "--info and --verify exclude each other" dopt-calpack --info --verify u.npy
+    fails 2 "--list and --sheet exclude each other" dopt-calpack --list --sheet out.png imgs
+    fails 2 "--count: --info takes a file as it is" dopt-calpack --count 1 --info u.npy
+    fails 2 "--config: --cat takes a file as it is" dopt-calpack --cat -c config.prototxt
+    fails 2 "--fit: --to-npy takes a file as it is" dopt-calpack --fit crop --to-npy -o out u.bin
+    dopt-calpack -j 1 --info --layout NHWC u.npy >log
+    fails 2 "--format: only what is packed has one" dopt-calpack --format 610 --list imgs
+    fails 2 "--image-format: with --gray there is one channel" dopt-calpack --gray --size 9x9 --image-format RGB -o out imgs
+    for how in "--fit crop" "--resize area"; do
+        fails 2 "--no-resize: where nothing is resized" dopt-calpack --size 9x9 $how --no-resize -o out imgs
+        fails 2 "--no-resize: where nothing is resized" dopt-run --no-resize $how -c config.prototxt -o out m.dopt
+        fails 2 "--fit and --resize: nothing is resized without --size" dopt-calpack $how -o out imgs/a.jpg
+    done
+    fails 2 "--input: numbers the blocks of a --config" dopt-calpack --input 2 -o out u.npy
 }
 
 @test "an output that cannot be written is an error" {

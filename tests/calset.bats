@@ -177,7 +177,7 @@ assert (np.load('o.npz')['0.x'][0, 0] == ((cv2.imread('imgs/a.png', 0).astype('f
     fails 1 "imgs/a.png: the float32 value" walk -c c -i x@uint8@1,1,8,9 out
 }
 
-@test "wrong sets are refused with the config's line and the remedy" {
+@test "wrong sets are refused with the field's line and column and the remedy" {
     "$PY" -c "
 import cv2, numpy as np, os
 for d in 'imgs', 'empty', 'deep', 'deep/down', 'broken': os.mkdir(d)
@@ -185,26 +185,38 @@ cv2.imwrite('imgs/a.png', np.zeros((8, 9, 3), np.uint8)); cv2.imwrite('x.png', n
 cv2.imwrite('broken/a.jpg', np.random.randint(0, 256, (40, 40, 3), np.uint8)); b = open('broken/a.jpg', 'rb').read()
 open('broken/b.jpg', 'wb').write(b[:len(b) // 2]); open('empty/a.txt', 'w'); open('zero.bin', 'w')"
     refused() { # BLOCK INPUT MESSAGE
-        printf '\npreprocess_parameter { %s }' "$1" >config.prototxt
+        printf '\npreprocess_parameter {\n  %s }' "$1" >config.prototxt
         fails 1 "walk: $3" walk -c config.prototxt -i "$2" out
     }
     x=x@float32@1,3,8,8
-    c='config.prototxt:2:'
+    c='config.prototxt:3:3:'
     refused 'input_file_path: "nope"' $x "$c nope: no such file or folder, neither here nor beside the config"
     refused 'input_file_path: "empty"' $x "$c empty: holds no image (1 other files)"
     refused 'input_file_path: "deep"' $x "$c deep/down: is a sub-folder; a folder of images may hold only files"
     refused 'input_file_path: "x.png"' $x "$c x.png: is a file; IMAGE needs a folder"
-    refused 'input_file_path: "imgs" mean_value: 1' $x "$c 1 mean_value for the 3 channels of input 'x' of 1x3x8x8: give 3 or none"
-    refused 'input_file_path: "imgs" standard_deviation: [1, 2]' $x "$c 2 standard_deviation for the 3 channels"
-    refused 'input_file_path: "imgs"' x@float32@1,3,8 "$c input 'x' of 1x3x8 cannot be fed images: it needs 4 dims"
-    refused 'input_file_path: "imgs"' x@float32@1,8,8,3 "$c input 'x' of 1x8x8x3 (NCHW) cannot be fed images: 1 or 3 channels"
-    refused 'input_file_path: "imgs"' x@float32@1,3,?,? "$c input 'x' of 1x3x?x?: give its height and width with --input_shape"
+    refused 'input_file_path: "imgs" mean_value: 1' $x "config.prototxt:3:27: 1 mean_value for the 3 channels of input 'x' of 1x3x8x8: give 3 or none"
+    refused 'input_file_path: "imgs" standard_deviation: [1, 2]' $x "config.prototxt:3:27: 2 standard_deviation for the 3 channels of input 'x' of 1x3x8x8: give 1 or 3"
+    refused 'standard_deviation: 1 input_file_path: "imgs" standard_deviation: 2' x@float32@1,1,8,8 "$c 2 standard_deviation for the 1 channel of input 'x' of 1x1x8x8: give 1"
+    [ "${stderr: -6}" = "give 1" ]
+    refused 'input_file_path: "imgs"' x@float32@1,3,8 "config.prototxt:2:1: input 'x' of 1x3x8 cannot be fed images: it needs 4 dims"
+    refused 'input_file_path: "imgs"' x@float32@1,8,8,3 "config.prototxt:2:1: input 'x' of 1x8x8x3 (NCHW) cannot be fed images: 1 or 3 channels"
+    refused 'input_file_path: "imgs"' x@float32@1,3,?,? "config.prototxt:2:1: input 'x' of 1x3x?x?: give its height and width with --input_shape"
     refused 'input_file_path: "broken"' x@float32@1,3,40,40 "input 'x': broken/b.jpg (sample 1): JPEG: truncated"
-    refused 'input_type: BINARY input_file_path: "imgs"' $x "$c imgs: is a folder; BINARY needs one 510 or 610 file"
-    refused 'input_type: BINARY input_file_path: "x.png"' $x "$c x.png: is a PNG image; a .npy, .npz, 510 or 610 file is needed here"
-    refused 'input_type: BINARY input_file_path: "zero.bin"' $x "$c zero.bin: is empty; a .npy"
-    printf 'preprocess_parameter { input_file_path: "imgs" } preprocess_parameter { input_file_path: "imgs" }' >config.prototxt
-    fails 1 "config.prototxt: 2 preprocess_parameter blocks for 1 model inputs; one per input is needed, in order" \
+    refused 'input_type: BINARY input_file_path: "imgs"' $x "config.prototxt:3:22: imgs: is a folder; BINARY needs one 510 or 610 file"
+    refused 'input_type: BINARY input_file_path: "x.png"' $x "config.prototxt:3:22: x.png: is a PNG image; a .npy, .npz, 510 or 610 file is needed here"
+    refused 'input_type: BINARY input_file_path: "zero.bin"' $x "config.prototxt:3:22: zero.bin: is empty; a .npy"
+    refused 'input_file_path: "imgs" input_type: IMAGE' x@float32@1,3,8 "config.prototxt:3:27: input 'x' of 1x3x8 cannot be fed images"
+    printf 'preprocess_parameter: [{ input_file_path: "imgs" },\n { input_file_path: "imgs" mean_value: 1 }]' >config.prototxt
+    fails 1 "config.prototxt:1:1: 2 preprocess_parameter blocks for 1 model input;" walk -c config.prototxt -i $x out
+    fails 1 "config.prototxt:2:28: 1 mean_value for the 3 channels" walk -c config.prototxt -i $x -i y@float32@1,3,8,8 out
+    fails 1 "config.prototxt:2:44: 2 preprocess_parameter blocks for 3 model inputs;" walk -c config.prototxt -i $x -i $x -i $x out
+    "$PY" -c "
+import struct
+for n in 1, 2: open('%d.bin' % n, 'wb').write(struct.pack('<3i', 610, 2, n) + struct.pack('<i', 1) + bytes(4 * n))"
+    printf 'preprocess_parameter { input_type: BINARY input_file_path: "1.bin" }\npreprocess_parameter { input_type: BINARY\ninput_file_path: "2.bin" }' >config.prototxt
+    fails 1 "config.prototxt:3:1: input 'x' has 1 steps and input 'y' has 2; they must be equal" walk -c config.prototxt -i x@float32@1,1 -i y@float32@1,1 out
+    printf 'preprocess_parameter { input_file_path: "imgs" }\npreprocess_parameter { input_file_path: "imgs" }' >config.prototxt
+    fails 1 "config.prototxt:2:1: 2 preprocess_parameter blocks for 1 model input; one per input is needed, in order" \
         walk -c config.prototxt -i $x out
     printf 'preprocess_parameter { input_file_path: "imgs" }' >config.prototxt
     fails 1 "imgs/a.png (sample 0): 8x9 pixels (height x width), but 8x8 are needed" walk -s -c config.prototxt -i $x out

@@ -144,7 +144,7 @@ exclude_op: "b"' ]
 @test "means of a BINARY block are ignored with a warning" {
     printf '\npreprocess_parameter { input_type: BINARY input_file_path: "x" mean_value: 1 }' >a
     run -0 conf a
-    [ "${lines[0]}" = "warning: a:2: mean_value and standard_deviation do not apply to BINARY input" ]
+    [ "${lines[0]}" = "warning: a:2:64: mean_value and standard_deviation do not apply to BINARY input" ]
 }
 
 @test "input_shape and out_nodes are read in every spelling, and mistakes name their column" {

@@ -154,7 +154,9 @@ for mx in 1, 7, 100, 255, 256, 1000, 65535:
         with open(f'b{mx}.{kind}', 'wb') as f:
             f.write(b'P%d 11 9 %d\n' % (5 + k, mx) + a.astype('>u2' if mx > 255 else 'u1').tobytes())
 rgb.convert('1').save('raw.pbm'); convert('.rgb.png', '-compress', 'none', 'text.PPM'); convert('.gray.png', 'im.PGM')
-for n, t in ('spaced', 'P1\n4 2\n0 1 0 1 1 1 0 0\n'), ('tight', 'P1\n4 2\n01011100\n'), ('comment', 'P1 # a\n# b\n4 2 # c\n01011100\n'), ('over', 'P2 2 2 9 3 99 1 2\n'):
+for n, t in ('spaced', 'P1\n4 2\n0 1 0 1 1 1 0 0\n'), ('tight', 'P1\n4 2\n01011100\n'), ('comment', 'P1 # a\n# b\n4 2 # c\n01011100\n'), ('over', 'P2 2 2 9 3 99 1 2\n'), \
+        ('nonzero', 'P1\n4 1\n2 0 1 9'), ('anyend', 'P2 2 2 9x3;9,1 2\n'), ('last', 'P3 1 1 9 1 2 3!'), ('max', 'P2 2 1 9 3 2147483647\n'), \
+        ('endless', 'P2 2 1 9 3 4'), ('endless3', 'P3 1 1 9 1 2 3'), ('glued', 'P22 1 9 3 4\n'), ('glued5', 'P52 1 9 ab'), ('hash', 'P2 2 1 9 3#c\n4\n'), ('huge', 'P2 2 1 9 3 2147483648\n'):
     open(f'{n}.pbm', 'w').write(t)
 
 # ---- WebP

@@ -90,12 +90,12 @@ np.save(sys.argv[1], np.random.RandomState(1).rand(*map(int, sys.argv[2:])).asty
 @test "a mean count that is not the channels', and two inputs with one block" {
     dopt-import -o m.dopt "$DIGITS/digits.onnx"
     printf 'preprocess_parameter {\n mean_value: [1, 2, 3] input_file_path: "%s/calib" }' "$DIGITS" >config.prototxt
-    fails 1 "config.prototxt:1: 3 mean_value for the 1 channels of input 'image' of ?x1x28x28: give 1 or none" \
+    fails 1 "config.prototxt:2:2: 3 mean_value for the 1 channel of input 'image' of ?x1x28x28: give 1 or none" \
         dopt-observe -c config.prototxt -o out.dopt m.dopt
     "$PY" "$ROOT/tests/models.py" two
     dopt-import --out_nodes sum --input_shape 'image:1,3,8,8;offset:1' -o two.dopt two.onnx
-    printf 'preprocess_parameter { input_file_path: "%s/calib" }' "$DIGITS" >config.prototxt
-    fails 1 "config.prototxt: 1 preprocess_parameter blocks for 2 model inputs; one per input is needed, in order" \
+    printf 'preprocess_parameter { input_file_path: "%s/calib" }\n' "$DIGITS" >config.prototxt
+    fails 1 "config.prototxt:2:1: 1 preprocess_parameter block for 2 model inputs; one per input is needed, in order" \
         dopt-observe -c config.prototxt -o out.dopt two.dopt
 }
 
@@ -115,12 +115,12 @@ np.save(sys.argv[1], np.random.RandomState(1).rand(*map(int, sys.argv[2:])).asty
     samples x.npy 3 1 28 28
     set_of() {
         printf 'preprocess_parameter { %s }' "$1" >config.prototxt
-        fails 1 "dopt-observe: config.prototxt:1: $2" dopt-observe -c config.prototxt -o out.dopt m.dopt
+        fails 1 "dopt-observe: config.prototxt:1:$3: $2" dopt-observe -c config.prototxt -o out.dopt m.dopt
     }
-    set_of 'input_type: BINARY input_file_path: "deep"' 'deep: is a folder; BINARY needs one 510 or 610 file'
-    set_of 'input_file_path: "x.npy"' 'x.npy: is a file; IMAGE needs a folder'
-    set_of 'input_file_path: "deep"' 'deep/down: is a sub-folder; a folder of images may hold only files'
-    set_of 'input_file_path: "empty"' 'empty: holds no image (0 other files)'
+    set_of 'input_type: BINARY input_file_path: "deep"' 'deep: is a folder; BINARY needs one 510 or 610 file' 43
+    set_of 'input_file_path: "x.npy"' 'x.npy: is a file; IMAGE needs a folder' 24
+    set_of 'input_file_path: "deep"' 'deep/down: is a sub-folder; a folder of images may hold only files' 24
+    set_of 'input_file_path: "empty"' 'empty: holds no image (0 other files)' 24
 }
 
 @test "an empty set, and one of another shape" {

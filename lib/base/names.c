@@ -66,6 +66,13 @@ const char *names_unique(struct names *m, struct arena *a, const char *base)
     return name;
 }
 
+void names_print(FILE *f, const char *text)
+{
+    for (; *text != '\0'; text++)
+        fprintf(f, (unsigned char)*text < 32 || *text == 127 ? "\\x%02x" : "%c",
+                (unsigned char)*text);
+}
+
 enum { SUGGEST_LEN = 120 };
 
 static unsigned distance(const char *a, const char *b)

@@ -4,6 +4,7 @@
 #define BASE_NAMES_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 
@@ -17,6 +18,9 @@ void *names_get(const struct names *m, const char *key); /* NULL if absent */
 void names_release(struct names *m);
 /* A key that the map does not have yet, now in it: `base`, or "base#2", "base#3", … Lives in `a`. */
 const char *names_unique(struct names *m, struct arena *a, const char *base);
+
+/* Prints a text, in one line whatever names are in it: control characters come out as \xNN. */
+void names_print(FILE *f, const char *text);
 
 /* Keeps the three names closest to `wanted` by edit distance (case-insensitive; a contained
  * part counts as close); feed candidates one by one, then print with suggest_text. */

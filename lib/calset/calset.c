@@ -28,14 +28,15 @@ static struct calset *calset_new(const struct calset_input *in, int nin)
     return s;
 }
 
-/* All feeds are open: they must walk together. */
-static int calset_ready(struct calset *s, struct err *e)
+/* All feeds are open: they must walk together. The number of the first that does not, or 0. */
+static int calset_odd(struct calset *s, struct err *e)
 {
     for (int i = 1; i < s->nfeeds; i++)
-        if (s->feeds[i].steps != s->feeds[0].steps)
-            return err_set(e, "input '%s' has %ld steps and input '%s' has %ld; they must be equal",
-                           s->feeds[0].name, s->feeds[0].steps, s->feeds[i].name,
-                           s->feeds[i].steps);
+        if (s->feeds[i].steps != s->feeds[0].steps) {
+            err_set(e, "input '%s' has %ld steps and input '%s' has %ld; they must be equal",
+                    s->feeds[0].name, s->feeds[0].steps, s->feeds[i].name, s->feeds[i].steps);
+            return i;
+        }
     s->steps = s->nfeeds > 0 ? s->feeds[0].steps : 1;
     return 0;
 }
@@ -44,21 +45,23 @@ int calset_open_conf(struct calset **out, const struct conf *c, const struct cal
                      int nin, const struct calset_options *o, struct err *e)
 {
     struct calset *s;
+    int odd;
 
     *out = NULL;
-    if (c->ninputs != nin)
-        return err_set(e,
-                       "%s: %d preprocess_parameter blocks for %d model inputs; one per input is "
-                       "needed, in order",
-                       c->path, c->ninputs, nin);
+    if (c->ninputs != nin) {
+        err_set(e,
+                "%d preprocess_parameter block%s for %d model input%s; one per input is needed, in "
+                "order",
+                c->ninputs, c->ninputs == 1 ? "" : "s", nin, nin == 1 ? "" : "s");
+        return conf_error(c, c->ninputs > nin ? &c->inputs[nin].block : &c->end, e);
+    }
     s = calset_new(in, nin);
     for (int i = 0; i < nin; i++)
-        if (feed_block(&s->feeds[i], &c->inputs[i], &in[i], o, e) < 0) {
-            err_at(e, "%s:%d", c->path, c->inputs[i].line);
+        if (feed_block(&s->feeds[i], c, &c->inputs[i], &in[i], o, e) < 0)
             goto fail;
-        }
-    if (calset_ready(s, e) < 0) {
-        err_at(e, "%s", c->path);
+    odd = calset_odd(s, e);
+    if (odd > 0) {
+        conf_error(c, &c->inputs[odd].path_at, e);
         goto fail;
     }
     *out = s;
@@ -148,7 +151,7 @@ int calset_open_files(struct calset **out, const char *const *args, int nargs,
             goto out;
         }
     }
-    if (calset_ready(s, e) < 0)
+    if (calset_odd(s, e) > 0)
         goto out;
     *out = s;
     rc = 0;

@@ -71,17 +71,39 @@ int feed_array(struct feed *f, const char *path, const struct calset_input *in,
     return array_fit(f, &in->shape, o, e);
 }
 
+/* Whether a block's images can be what an input takes; *at is the field that is at fault. */
+static int image_fit(const struct feed *f, const struct conf_input *c,
+                     const struct calset_input *in, const struct images_options *io,
+                     const struct conf_place **at, struct err *e)
+{
+    int channels = io->channels;
+    const char *many = channels == 1 ? "" : "s";
+    char s[200];
+
+    shape_text(&in->shape, s);
+    *at = &c->means_at;
+    if (c->nmeans != 0 && c->nmeans != channels)
+        return err_set(e, "%d mean_value for the %d channel%s of input '%s' of %s: give %d or none",
+                       c->nmeans, channels, many, f->name, s, channels);
+    *at = &c->stds_at;
+    if (c->nstds > 1 && c->nstds != channels)
+        return err_set(e,
+                       "%d standard_deviation for the %d channel%s of input '%s' of %s: give 1%s",
+                       c->nstds, channels, many, f->name, s, channels == 1 ? "" : " or 3");
+    return 0;
+}
+
 static int image_feed(struct feed *f, const struct conf_input *c, const struct calset_input *in,
-                      const struct calset_options *o, struct err *e)
+                      const struct calset_options *o, const struct conf_place **at, struct err *e)
 {
     const int64_t *d = in->shape.dim;
     int64_t channels = o->nhwc ? d[3] : d[1], height = o->nhwc ? d[1] : d[2],
             width = o->nhwc ? d[2] : d[3];
     struct images_options io = { .nhwc = o->nhwc, .image = o->image };
-    struct stat st;
     char s[200];
 
     shape_text(&in->shape, s);
+    *at = &c->type_at;
     if (in->shape.rank != 4)
         return err_set(e,
                        "input '%s' of %s cannot be fed images: it needs 4 dims; use a BINARY set",
@@ -92,16 +114,6 @@ static int image_feed(struct feed *f, const struct conf_input *c, const struct c
     if (height < 1 || width < 1 || width * height > IMAGE_PIXELS_MAX)
         return err_set(e, "input '%s' of %s: give its height and width with --input_shape", f->name,
                        s);
-    if (c->nmeans != 0 && c->nmeans != channels)
-        return err_set(e, "%d mean_value for the %d channels of input '%s' of %s: give %d or none",
-                       c->nmeans, (int)channels, f->name, s, (int)channels);
-    if (c->nstds > 1 && c->nstds != channels)
-        return err_set(
-            e, "%d standard_deviation for the %d channels of input '%s' of %s: give 1 or %d",
-            c->nstds, (int)channels, f->name, s, (int)channels);
-    if (stat(c->path, &st) == 0 && !S_ISDIR(st.st_mode))
-        return err_set(e, "%s: is a file; IMAGE needs a folder (a bin needs input_type: BINARY)",
-                       c->path);
     io.channels = (int)channels;
     io.width = (int)width;
     io.height = (int)height;
@@ -110,6 +122,9 @@ static int image_feed(struct feed *f, const struct conf_input *c, const struct c
     io.nmeans = c->nmeans;
     io.stds = c->stds;
     io.nstds = c->nstds;
+    if (image_fit(f, c, in, &io, at, e) < 0)
+        return -1;
+    *at = &c->path_at;
     if (images_add_folder(&f->images, c->path, e) < 0 || images_begin(&f->images, &io, e) < 0)
         return -1;
     f->entry = shape_of(3, d + 1);
@@ -118,9 +133,7 @@ static int image_feed(struct feed *f, const struct conf_input *c, const struct c
     return steps_set(f, o, e);
 }
 
-/* The block's own troubles, told with the line that it begins in. */
-int feed_block(struct feed *f, const struct conf_input *c, const struct calset_input *in,
-               const struct calset_options *o, struct err *e)
+static int path_check(const struct conf_input *c, struct err *e)
 {
     struct stat st;
 
@@ -130,14 +143,26 @@ int feed_block(struct feed *f, const struct conf_input *c, const struct calset_i
                            ? "%s: no such file or folder, neither here nor beside the config"
                            : "%s: cannot be read:",
                        c->path);
-    if (c->type == CONF_IMAGE)
-        return image_feed(f, c, in, o, e);
-    if (S_ISDIR(st.st_mode))
+    if (c->type == CONF_IMAGE && !S_ISDIR(st.st_mode))
+        return err_set(e, "%s: is a file; IMAGE needs a folder (a bin needs input_type: BINARY)",
+                       c->path);
+    if (c->type == CONF_BINARY && S_ISDIR(st.st_mode))
         return err_set(e,
                        "%s: is a folder; BINARY needs one 510 or 610 file (images need input_type: "
                        "IMAGE)",
                        c->path);
-    return feed_array(f, c->path, in, o, e);
+    return 0;
+}
+
+int feed_block(struct feed *f, const struct conf *conf, const struct conf_input *c,
+               const struct calset_input *in, const struct calset_options *o, struct err *e)
+{
+    const struct conf_place *at = &c->path_at;
+
+    if (path_check(c, e) < 0 || (c->type == CONF_IMAGE ? image_feed(f, c, in, o, &at, e)
+                                                       : feed_array(f, c->path, in, o, e)) < 0)
+        return conf_error(conf, at, e);
+    return 0;
 }
 
 static int images_step(struct feed *f, long first, long n, struct tensor *out, struct err *e)

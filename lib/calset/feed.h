@@ -19,9 +19,9 @@ struct feed {
     long entries, steps;
 };
 
-/* From a preprocess_parameter block, or from a .npy, .npz, 510 or 610 file. */
-int feed_block(struct feed *f, const struct conf_input *c, const struct calset_input *in,
-               const struct calset_options *o, struct err *e);
+/* From block `c` of a config, or from a .npy, .npz, 510 or 610 file. */
+int feed_block(struct feed *f, const struct conf *conf, const struct conf_input *c,
+               const struct calset_input *in, const struct calset_options *o, struct err *e);
 int feed_array(struct feed *f, const char *path, const struct calset_input *in,
                const struct calset_options *o, struct err *e);
 int feed_step(struct feed *f, long step, struct tensor *out, struct err *e);

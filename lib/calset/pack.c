@@ -306,6 +306,15 @@ int pack_get(struct pack *p, long i, float *out, char **name, struct err *e)
     return rc <= 0 ? rc : skip ? ORDERED_DROP : -1;
 }
 
+bool pack_pictures(const struct pack *p)
+{
+    for (size_t i = 0; i < p->nparts; i++)
+        if (p->parts[i].kind == PART_IMAGES || p->parts[i].kind == PART_STREAM ||
+            p->parts[i].pictures)
+            return true;
+    return false;
+}
+
 long pack_resized(const struct pack *p)
 {
     long n = 0;

@@ -68,7 +68,8 @@ int pack_begin(struct pack *p, struct err *e);
  * ordered.h's make: ORDERED_DROP for a broken image that skip_broken leaves out, ORDERED_END.
  * Thread-safe; where n is -1 every i must be asked for, once. */
 int pack_get(struct pack *p, long i, float *out, char **name, struct err *e);
-long pack_resized(const struct pack *p); /* how many images, so far */
+bool pack_pictures(const struct pack *p); /* whether any source is of images */
+long pack_resized(const struct pack *p);  /* how many images, so far */
 void pack_release(struct pack *p);
 
 #endif

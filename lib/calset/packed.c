@@ -24,11 +24,17 @@ static int header(struct buf *head, const struct packed *p, struct err *e)
     return 0;
 }
 
+static const char *spool_folder(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    return dir != NULL && *dir != '\0' ? dir : "/tmp";
+}
+
 /* A file that has no name and goes when it is closed. */
 static FILE *spool_open(struct err *e)
 {
-    const char *dir = getenv("TMPDIR");
-    char *path = mem_printf("%s/dopt-calpack.XXXXXX", dir != NULL && *dir != '\0' ? dir : "/tmp");
+    char *path = mem_printf("%s/dopt-calpack.XXXXXX", spool_folder());
     int fd = mkstemp(path);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w+b");
 
@@ -84,19 +90,27 @@ void packed_put(struct packed *p, const void *sample)
         p->error = errno ? errno : EIO;
 }
 
-static int spool_copy(struct packed *p, struct err *e)
+/* Nothing goes out before all samples are known to be kept. */
+static int spool_copy(struct packed *p, const struct buf *head, struct err *e)
 {
     static char chunk[1 << 16];
     size_t n;
 
     if (p->error == 0 && fseek(p->spool, 0, SEEK_SET) < 0)
         p->error = errno;
+    if (p->error == 0)
+        out_put(&p->out, head->data, head->size);
     while (p->error == 0 && (n = fread(chunk, 1, sizeof chunk, p->spool)) > 0)
         out_put(&p->out, chunk, n);
     if (p->error == 0 && ferror(p->spool))
         p->error = EIO;
+    if (p->error == 0)
+        return 0;
     errno = p->error;
-    return p->error == 0 ? 0 : err_set(e, "the temporary file:");
+    return err_set(e,
+                   "%s: samples that go into a pipe uncounted wait there, but they cannot be kept; "
+                   "name a file with -o, or a folder with more room with TMPDIR:",
+                   spool_folder());
 }
 
 int packed_commit(struct packed *p, struct err *e)
@@ -107,8 +121,7 @@ int packed_commit(struct packed *p, struct err *e)
     if (header(&head, p, e) < 0)
         goto out;
     if (p->spool != NULL) {
-        out_put(&p->out, head.data, head.size);
-        if (spool_copy(p, e) < 0)
+        if (spool_copy(p, &head, e) < 0)
             goto out;
     } else if (p->shape.dim[0] != p->n) {
         out_patch(&p->out, 0, head.data, head.size);

@@ -1,6 +1,6 @@
 /* packed.h: samples written one by one into a 510, 610 or .npy file, whose header comes first.
  *
- * Where the number of samples is not known in advance, the header is put right at the end; in a pipe,
+ * Where the number of samples is not known in advance, or may turn out smaller, the header is put right at the end; in a pipe,
  * where that cannot be, the samples wait in a temporary file until they are counted.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CALSET_PACKED_H
@@ -25,7 +25,7 @@ struct packed {
     int error;
 };
 
-/* n -1: not known. format 510 needs samples of 3 dims. path NULL: stdout. Release also after an error. */
+/* n -1: not known yet. format 510 needs samples of 3 dims. path NULL: stdout. Release also after an error. */
 int packed_open(struct packed *p, const char *path, int format, const struct shape *sample, long n,
                 struct err *e);
 void packed_put(struct packed *p, const void *sample); /* errors stick */

@@ -8,7 +8,15 @@
 #include "base/mem.h"
 #include "calset/sheet.h"
 
-enum { TILE_MAX = 160, GAP = 4, ZOOM = 2, GLYPH_W = 3, GLYPH_H = 5, LINE = (GLYPH_H + 2) * ZOOM };
+enum {
+    TILE_MIN = 8,
+    TILE_MAX = 160,
+    GAP = 4,
+    ZOOM = 2,
+    GLYPH_W = 3,
+    GLYPH_H = 5,
+    LINE = (GLYPH_H + 2) * ZOOM
+};
 
 struct sheet {
     int channels, height, width; /* of a sample, as it is drawn */
@@ -40,6 +48,10 @@ struct sheet *sheet_new(const struct shape *sample, bool nhwc)
     s->tile_h = side <= TILE_MAX ? s->height : (int)((int64_t)s->height * TILE_MAX / side);
     s->tile_w += s->tile_w == 0;
     s->tile_h += s->tile_h == 0;
+    if (side < TILE_MIN) {
+        s->tile_w *= (TILE_MIN + side - 1) / side;
+        s->tile_h *= (TILE_MIN + side - 1) / side;
+    }
     s->min = INFINITY;
     s->max = -INFINITY;
     return s;
@@ -119,7 +131,8 @@ static void text_draw(struct image *im, int x, int y, const char *text)
 void sheet_draw(const struct sheet *s, struct image *out)
 {
     int cols = (int)ceil(sqrt(s->n)), rows = (s->n + cols - 1) / cols;
-    int cell_w = s->tile_w + GAP, cell_h = s->tile_h + LINE + GAP;
+    int digits = s->n > 10 ? 2 : 1, index_w = digits * (GLYPH_W + 1) * ZOOM;
+    int cell_w = (s->tile_w > index_w ? s->tile_w : index_w) + GAP, cell_h = s->tile_h + LINE + GAP;
     char text[64];
     float black, white;
 

@@ -3,6 +3,7 @@
  * Channel 0 is drawn red, 1 green, 2 blue, whatever the order is called: natural colors mean RGB. Black
  * and white stand for the same two values everywhere: 0 and 255 if everything lies between them (0 and
  * 1 likewise), else the least and the largest. Their line is the last of the sheet; NaN is magenta.
+ * A longer side than 160 is drawn smaller, one below 8 larger, by a whole factor.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CALSET_SHEET_H
 #define CALSET_SHEET_H

@@ -157,9 +157,10 @@ static int conf_shape(struct shape *s, const struct conf *one, const struct imag
     *s = shape_unknown();
     if (one->inputs->type != CONF_IMAGE)
         return 0;
-    if (o->height == 0)
-        return err_set(e, "%s:%d: give the size of the images with --size HxW", one->path,
-                       one->inputs->line);
+    if (o->height == 0) {
+        err_set(e, "give the size of the images with --size HxW");
+        return conf_error(one, &one->inputs->block, e);
+    }
     *s = o->nhwc ? shape_of(4, (const int64_t[]){ -1, o->height, o->width, o->channels })
                  : shape_of(4, (const int64_t[]){ -1, o->channels, o->height, o->width });
     return 0;
@@ -175,9 +176,11 @@ int pack_add_conf(struct pack *p, const struct conf *c, int block, struct err *e
     struct tensor first;
     int rc = -1;
 
-    if (block > c->ninputs)
-        return err_set(e, "%s: has %d preprocess_parameter blocks, not %d", c->path, c->ninputs,
-                       block);
+    if (block > c->ninputs) {
+        err_set(e, "%d preprocess_parameter block%s, not %d", c->ninputs,
+                c->ninputs == 1 ? "" : "s", block);
+        return conf_error(c, &c->end, e);
+    }
     one.inputs += block - 1;
     one.ninputs = 1;
     part = part_new(p, PART_CONFIG);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "base/names.h"
 #include "calset/stats.h"
 
 /* Every `channels`-th run of `inner` elements, from `channel` on. */
@@ -43,10 +44,11 @@ void stats_print(const struct array *a, bool nhwc, FILE *f)
     size_t inner = s->rank != 4 ? n : nhwc && a->bin != 510 ? 1 : (size_t)(s->dim[2] * s->dim[3]);
     char text[200];
 
+    names_print(f, a->name);
     if (a->bin != 0)
-        fprintf(f, "%s: %d %s\n", a->name, a->bin, shape_text(s, text));
+        fprintf(f, ": %d %s\n", a->bin, shape_text(s, text));
     else
-        fprintf(f, "%s: %s %s\n", a->name, dtype_name(a->tensor.dtype), shape_text(s, text));
+        fprintf(f, ": %s %s\n", dtype_name(a->tensor.dtype), shape_text(s, text));
     fprintf(f, "\tchannel\tmin\tmax\tmean\tstd\tnan\n");
     for (size_t c = 0; c < channels && inner > 0; c++)
         channel_print(a, c, channels, inner, f);

@@ -14,7 +14,7 @@
 #include "calset/stream.h"
 #include "image/image.h"
 
-enum { MEMBER_MAX = 1 << 30 }; /* bytes of a file that may be an image */
+enum { MEMBER_MAX = 1 << 28 }; /* bytes of a file that may be an image: each is held in memory */
 
 struct stream {
     struct archive *ar;
@@ -100,7 +100,13 @@ struct stream *stream_open(const char *path, int fd, const void *head, size_t nh
     return NULL;
 }
 
-static int member_read(struct stream *s, struct member *m, struct err *e)
+static int too_large(struct err *e)
+{
+    return err_set(e, "is larger than %d bytes; unpack the archive", MEMBER_MAX);
+}
+
+static int member_read(struct stream *s, struct archive_entry *entry, struct member *m,
+                       struct err *e)
 {
     struct buf b = { 0 };
     const void *chunk;
@@ -108,12 +114,14 @@ static int member_read(struct stream *s, struct member *m, struct err *e)
     int64_t offset;
     int r;
 
+    if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > MEMBER_MAX)
+        return too_large(e);
     while ((r = archive_read_data_block(s->ar, &chunk, &size, &offset)) == ARCHIVE_OK) {
         static const uint8_t zeros[4096];
 
         if (offset < 0 || (uint64_t)offset + size > MEMBER_MAX) {
             buf_release(&b);
-            return err_set(e, "is larger than %d bytes", MEMBER_MAX);
+            return too_large(e);
         }
         while (b.size < (uint64_t)offset) /* a hole */
             buf_put(&b, zeros,
@@ -156,7 +164,7 @@ int stream_next(struct stream *s, struct member *m, struct err *e)
         }
         m->name = mem_printf("%s:%s", s->name, name);
         s->images++;
-        if (member_read(s, m, e) == 0)
+        if (member_read(s, entry, m, e) == 0)
             return 1;
         err_at(e, "%s", m->name);
         member_release(m);

@@ -16,7 +16,7 @@ struct reader {
     struct lexer x;
     struct conf *conf;
     struct conf_input *input; /* the block being read */
-    int line;                 /* of the field being read */
+    struct conf_place at;     /* of the field being read */
 };
 
 struct conf_field {
@@ -24,6 +24,13 @@ struct conf_field {
     int (*read)(struct reader *r, struct err *e); /* one value, at r->x.token; leaves it behind */
     bool repeated, message;
 };
+
+/* The first of a repeated field counts: until then the place is the block's. */
+static void place_once(const struct reader *r, struct conf_place *place)
+{
+    if (memcmp(place, &r->input->block, sizeof *place) == 0)
+        *place = r->at;
+}
 
 static int take_string(struct reader *r, const char *field, const char **out, struct err *e)
 {
@@ -109,6 +116,7 @@ static int read_type(struct reader *r, struct err *e)
     if (take_enum(r, "input_type", names, &v, e) < 0)
         return -1;
     r->input->type = v;
+    r->input->type_at = r->at;
     return 0;
 }
 
@@ -127,6 +135,7 @@ static int read_path(struct reader *r, struct err *e)
 {
     struct token at = r->x.token;
 
+    r->input->path_at = r->at;
     if (take_string(r, "input_file_path", &r->input->written, e) < 0)
         return -1;
     if (*r->input->written == '\0')
@@ -136,12 +145,14 @@ static int read_path(struct reader *r, struct err *e)
 
 static int read_mean(struct reader *r, struct err *e)
 {
+    place_once(r, &r->input->means_at);
     return take_float(r, "mean_value", 255, "a number from 0 to 255", &r->input->means,
                       &r->input->nmeans, e);
 }
 
 static int read_std(struct reader *r, struct err *e)
 {
+    place_once(r, &r->input->stds_at);
     return take_float(r, "standard_deviation", 3.4e38, "a number of at least 0", &r->input->stds,
                       &r->input->nstds, e);
 }
@@ -188,6 +199,7 @@ static const struct conf_field *field_find(struct reader *r, const struct conf_f
 static int values_read(struct reader *r, const struct conf_field *f, struct err *e)
 {
     struct lexer *x = &r->x;
+    struct conf_place at = r->at;
 
     if (!token_is(&x->token, '['))
         return f->read(r, e);
@@ -197,7 +209,7 @@ static int values_read(struct reader *r, const struct conf_field *f, struct err 
         return -1;
     if (token_is(&x->token, ']'))
         return lexer_next(x, e);
-    for (;;) {
+    for (;; r->at = at) { /* a block's fields have moved it */
         if (f->read(r, e) < 0)
             return -1;
         if (token_is(&x->token, ']'))
@@ -224,7 +236,7 @@ static int field_read(struct reader *r, const struct conf_field *fields, size_t 
     if (*seen & bit && !f->repeated)
         return token_error(x, &at, e, "%s is given twice", f->name);
     *seen |= bit;
-    r->line = at.line;
+    r->at = (struct conf_place){ at.line, at.column };
     if (lexer_next(x, e) < 0)
         return -1;
     if (token_is(&x->token, ':')) {
@@ -263,18 +275,20 @@ static int read_input(struct reader *r, struct err *e)
                            token_text(&x->token));
     c->inputs = mem_resize(c->inputs, (size_t)c->ninputs + 1, sizeof *c->inputs);
     r->input = &c->inputs[c->ninputs++];
-    *r->input = (struct conf_input){ .line = r->line };
+    *r->input = (struct conf_input){
+        .block = r->at, .type_at = r->at, .path_at = r->at, .means_at = r->at, .stds_at = r->at
+    };
     if (lexer_next(x, e) < 0 ||
         fields_read(r, input_fields, sizeof input_fields / sizeof *input_fields, closing, e) < 0)
         return -1;
     if (x->token.kind == TOKEN_END)
         return token_error(x, &x->token, e,
                            "the block that begins in line %d is not closed: '%c' is missing",
-                           r->input->line, closing);
+                           r->input->block.line, closing);
     if (r->input->written == NULL)
         return token_error(x, &x->token, e,
                            "the preprocess_parameter block of line %d has no input_file_path",
-                           r->input->line);
+                           r->input->block.line);
     return lexer_next(x, e);
 }
 
@@ -308,11 +322,15 @@ int conf_read(struct conf *c, const char *path, struct err *e)
     if (lexer_init(&r.x, c->path, bytes, b.size, &c->arena, e) < 0 ||
         fields_read(&r, conf_fields, sizeof conf_fields / sizeof *conf_fields, '\0', e) < 0)
         goto out;
+    c->end = (struct conf_place){ r.x.token.line, r.x.token.column };
     for (int i = 0; i < c->ninputs; i++) {
-        c->inputs[i].path = path_find(c, c->inputs[i].written);
-        if (c->inputs[i].type == CONF_BINARY && c->inputs[i].nmeans + c->inputs[i].nstds > 0)
-            warn("%s:%d: mean_value and standard_deviation do not apply to BINARY input", c->path,
-                 c->inputs[i].line);
+        struct conf_input *in = &c->inputs[i];
+        const struct conf_place *at = in->nmeans > 0 ? &in->means_at : &in->stds_at;
+
+        in->path = path_find(c, in->written);
+        if (in->type == CONF_BINARY && in->nmeans + in->nstds > 0)
+            warn("%s:%d:%d: mean_value and standard_deviation do not apply to BINARY input",
+                 c->path, at->line, at->column);
     }
     rc = 0;
 out:
@@ -326,6 +344,11 @@ void conf_release(struct conf *c)
     free(c->excludes);
     arena_release(&c->arena);
     *c = (struct conf){ 0 };
+}
+
+int conf_error(const struct conf *c, const struct conf_place *at, struct err *e)
+{
+    return err_at(e, "%s:%d:%d", c->path, at->line, at->column);
 }
 
 static void put_quoted(struct buf *out, const char *name, const char *s)

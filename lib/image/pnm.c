@@ -1,7 +1,8 @@
 /* pnm.c: PBM, PGM and PPM (netpbm's pnm(5)), text P1–P3 and raw P4–P6, any maxval up to 65535.
  *
  * As OpenCV has it: text values are scaled from maxval to 255, raw ones are taken as they are, and
- * of two-byte ones the upper byte.
+ * of two-byte ones the upper byte. A number ends with the byte behind it, whatever that is, and a text
+ * file whose last number has none is cut.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 
@@ -14,23 +15,26 @@ struct pnm {
     unsigned maxval;
 };
 
-/* The next number, after white space and # comments; -1 if there is none. A P1 pixel is one digit.
- */
-static long number(struct cursor *c, int max_digits)
+/* The next number, after white space and # comments; -1 if there is none. Whatever byte ends it is taken
+ * too, so there must be one; a P1 pixel is one digit, and nothing ends it. */
+static long number(struct cursor *c, bool digit)
 {
+    int code = cursor_u8(c);
     long v = 0;
-    int n = 0;
 
-    while (c->p < c->end && (isspace(*c->p) || *c->p == '#')) {
-        if (*c->p == '#')
-            while (c->p < c->end && *c->p != '\n' && *c->p != '\r')
-                c->p++;
-        else
-            c->p++;
+    while (!c->bad && (isspace(code) || code == '#')) {
+        if (code == '#')
+            while (!c->bad && code != '\n' && code != '\r')
+                code = cursor_u8(c);
+        code = cursor_u8(c);
     }
-    for (; n < max_digits && c->p < c->end && isdigit(*c->p); n++)
-        v = v * 10 + (*c->p++ - '0');
-    return n == 0 ? -1 : v;
+    if (!isdigit(code))
+        return -1;
+    if (digit)
+        return code - '0';
+    for (; isdigit(code) && v <= INT32_MAX; code = cursor_u8(c))
+        v = v * 10 + (code - '0');
+    return c->bad || v > INT32_MAX ? -1 : v;
 }
 
 /* One stored value of 0..255; a row of P4 is read by bits in bits_row. */
@@ -40,11 +44,11 @@ static int value(struct pnm *p)
 
     switch (p->kind) {
     case '1':
-        v = number(&p->c, 1);
-        return v < 0 || v > 1 ? -1 : v ? 0 : 255;
+        v = number(&p->c, true);
+        return v < 0 ? -1 : v ? 0 : 255;
     case '2':
     case '3':
-        v = number(&p->c, 9);
+        v = number(&p->c, false);
         if (v > (long)p->maxval)
             v = (long)p->maxval;
         if (v >= 0)
@@ -87,19 +91,18 @@ int pnm_decode(struct image *im, const uint8_t *bytes, size_t size, const struct
 {
     struct pnm p = { .c = cursor_of(bytes + 2, size - 2), .kind = (char)bytes[1], .maxval = 1 };
     bool bits = p.kind == '1' || p.kind == '4', color = p.kind == '3' || p.kind == '6';
-    long width = number(&p.c, 9), height = number(&p.c, 9), maxval = bits ? 1 : number(&p.c, 9);
-    uint64_t least;
+    long width = number(&p.c, false), height = number(&p.c, false);
+    long maxval = bits ? 1 : number(&p.c, false);
+    uint64_t row; /* the fewest bytes of one; in text, a digit and what ends it are a value */
 
-    if (width <= 0 || height <= 0 || maxval <= 0 || maxval > 65535)
+    if (width <= 0 || height <= 0 || maxval <= 0 || maxval > 65535 || !isspace(bytes[2]))
         return err_set(e, "the header is truncated or damaged");
     p.maxval = (unsigned)maxval;
-    cursor_skip(&p.c, 1); /* the one white space before the pixels */
-    least = (uint64_t)width * (uint64_t)height;
+    row = (uint64_t)width * (color ? 3 : 1) *
+          (p.kind == '2' || p.kind == '3' || maxval > 255 ? 2 : 1);
     if (p.kind == '4')
-        least = ((uint64_t)width + 7) / 8 * (uint64_t)height;
-    else if (p.kind != '1') /* text: at least a digit and a space each, but for the last */
-        least = least * (color ? 3 : 1) * (p.kind <= '3' || maxval > 255 ? 2 : 1) - (p.kind <= '3');
-    if (p.c.bad || least > cursor_left(&p.c))
+        row = ((uint64_t)width + 7) / 8;
+    if ((uint64_t)height > cursor_left(&p.c) / row)
         return err_set(e, "truncated: %ldx%ld pixels do not fit in the file", width, height);
     if (image_init(im, (uint64_t)width, (uint64_t)height, w, e) < 0)
         return -1;

@@ -41,8 +41,8 @@ static void print(const struct conf *c)
     for (int i = 0; i < c->ninputs; i++) {
         const struct conf_input *in = &c->inputs[i];
 
-        printf("input %d line %d %s %s '%s' '%s' mean", i, in->line, in->type ? "BINARY" : "IMAGE",
-               in->format ? "RGB" : "BGR", in->written, in->path);
+        printf("input %d line %d %s %s '%s' '%s' mean", i, in->block.line,
+               in->type ? "BINARY" : "IMAGE", in->format ? "RGB" : "BGR", in->written, in->path);
         for (int k = 0; k < in->nmeans; k++)
             printf(" %g", (double)in->means[k]);
         printf(" std");
