@@ -77,7 +77,8 @@ bool node_arity(const struct node *n, char why[static 200]);
 /* May this node's output go through fused activations? */
 bool node_takes_post(const struct node *n);
 /* The other operand of an Add `u` that could be fused behind node n, which writes `v`, or NULL. */
-const struct value *node_residual(const struct node *n, const struct node *u, const struct value *v);
+const struct value *node_residual(const struct node *n, const struct node *u,
+                                  const struct value *v);
 /* Fused activations on values in the cache, for operators that oneDNN does not run (op/act.c). */
 void call_post(const struct call *c, float *y, size_t n);
 
@@ -183,6 +184,15 @@ int call_residual(struct call *c, void *out, const struct shape *shape);
 /* Runs every kernel on shapes alone: dtypes, ranks and dims of the outputs, and the contents of small
  * outputs where the inputs' are known. What kernels do not support is added to `issues`. */
 int infer_model(struct model *m, struct issues *issues, struct err *e);
+
+/* The same node by node, for an importer that must know ranks and small contents while it builds the
+ * graph. infer_known: what is known so far; data is NULL where the contents are not. The pointer is
+ * valid until the next call. A free first dim of an input counts as 1. */
+struct infer;
+struct infer *infer_new(struct model *m, struct issues *issues);
+void infer_free(struct infer *f);
+int infer_node(struct infer *f, const struct node *n, struct err *e);
+const struct tensor *infer_known(struct infer *f, const struct value *v);
 
 /* Replaces every node whose inputs are all constant by its result (op/fold.c), unless that is much
  * larger than what it comes from. */
