@@ -182,6 +182,20 @@ for k, n in ("calib-1000-u8", 200), ("test-images-u8", 10000):
     within "$(top1 qdq.npz "$DATA/labelled/cifar10/test-labels-u8.npy")" 87.19 0.5
 }
 
+@test "mobilenet_v1 gets the scales that the ONNX file of the same weights gets" {
+    need_shared onnx/mobilenet_v1_025_224.onnx
+    "$PY" -c '
+import numpy as np
+x = np.random.RandomState(3).uniform(-1, 1, (2, 224, 224, 3)).astype("f4")
+np.savez("tf.npz", input_1=x); np.savez("onnx.npz", input_1=x.transpose(0, 3, 1, 2))'
+    for k in tf/mobilenet_v1_025_224.pb onnx/mobilenet_v1_025_224.onnx; do
+        quantized "$DATA/$k" "${k%%/*}.npz" 2>/dev/null
+        dopt-emit --record "${k%%/*}.txt" -o model m.dopt plan.dopt
+    done
+    [ "$(grep -c scale tf.txt)" -gt 1000 ]
+    cmp <(grep -v key tf.txt) <(grep -v key onnx.txt)
+}
+
 digits() {
     "$PY" -c '
 import sys, numpy as np
