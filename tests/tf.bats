@@ -56,6 +56,20 @@ as_known() {
     as_known formulas
 }
 
+@test "functions, If and Switch of known conditions, fused nodes; emitted as what they became" {
+    as_known calls
+    dopt-observe -i calls.npz -o obs.dopt m.dopt
+    dopt-quant -o plan.dopt m.dopt obs.dopt 2>/dev/null
+    for as in grid qdq; do
+        dopt-emit --as $as -o out.pb m.dopt plan.dopt
+        dopt-import --out_nodes "$(tr ' ' ';' <calls.out)" -o again.dopt out.pb 2>/dev/null
+        dopt-run -i calls.npz -o again.npz again.dopt
+        "$PY" "$TF" --close calls.want.npz again.npz 0.05
+    done
+    dopt-emit --float -o float.pb m.dopt
+    grep -q _FusedMatMul float.pb
+}
+
 # real GRAPH INPUT DIMS SCALE SHIFT OUTPUTS: dopt-run equals TensorFlow.js within 1e-4, and OpenCV where
 # OPENCV says which of its layers the outputs are.
 real() {

@@ -68,6 +68,12 @@ class Shape(list):
 def attr(v):
     if isinstance(v, Type):
         return field(6, int(v))
+    if isinstance(v, Func):
+        return field(10, field(1, v))
+    if isinstance(v, Placeholder):
+        return field(9, v)
+    if isinstance(v, Strings):
+        return field(1, b"".join(field(2, t) for t in v))
     if isinstance(v, Shape):
         return field(7, shape(v))
     if isinstance(v, bool):
@@ -83,8 +89,21 @@ def attr(v):
     return field(8, v)
 
 
+class Func(str):
+    pass
+
+
+class Strings(list):
+    pass
+
+
+class Placeholder(str):
+    pass
+
+
 class Graph:
     def __init__(self):
+        self.library, self.list = b"", []
         self.bytes, self.inputs, self.outputs, self.want, self.n = b"", {}, [], {}, 0
         self.rng = np.random.RandomState(7)
 
@@ -93,7 +112,17 @@ class Graph:
         b += b"".join(field(3, i) for i in inputs)
         b += b"".join(field(5, field(1, k) + field(2, attr(v))) for k, v in attrs.items())
         self.bytes += field(1, b)
+        self.list.append(b)
         return name
+
+    def function(self, name, inputs, outputs, body, **ret):
+        """body: a Graph; ret: result name -> "node:output:index"."""
+        signature = field(1, name)
+        signature += b"".join(field(2, field(1, i) + field(3, FLOAT)) for i in inputs)
+        signature += b"".join(field(3, field(1, o) + field(3, FLOAT)) for o in outputs)
+        nodes = b"".join(field(3, n) for n in body.list)
+        nodes += b"".join(field(4, field(1, k) + field(2, v)) for k, v in ret.items())
+        self.library += field(1, field(1, signature) + nodes)
 
     def input(self, name, a, dims=None):
         self.inputs[name] = a
@@ -122,7 +151,7 @@ class Graph:
 
     def write(self, path):
         with open(path + ".pb", "wb") as f:
-            f.write(self.bytes + field(4, field(1, 27)))
+            f.write(self.bytes + (field(2, self.library) if self.library else b"") + field(4, field(1, 27)))
         np.savez(path + ".npz", **self.inputs)
         with open(path + ".out", "w") as f:
             f.write(" ".join(self.outputs))
@@ -401,7 +430,49 @@ def formulas(g):
     g.out("Mul", [p + ":0", g.const(3.0), "^w"], want=np.array([[3, 6]], "f4"))
 
 
-FAMILIES = dict(conv=conv, pool=pool, block=block, elementwise=elementwise, reduce=reduce, array=array, slices=slices, formulas=formulas)
+def calls(g):
+    """Functions, If and Switch of known conditions, fused nodes."""
+    x = g.random("x", 2, 3, 4, 5)
+    a = g.inputs["x"]
+    w, b = g.rng.uniform(-1, 1, (5, 6)).astype("f4"), np.linspace(-1, 1, 6).astype("f4")
+    y = (a.astype("f8") @ w + b).astype("f4")
+    inner = Graph()
+    inner.node("Neg", "n", ["p"], T=Placeholder("T"))
+    g.function("negated", ["p"], ["r"], inner, r="n:y:0")
+    body = Graph()
+    body.node("Split", "parts", ["axis", "v"], num_split=2, T=Type(FLOAT))
+    body.node("Const", "axis", dtype=Type(INT32), value=tensor(np.int32(2)))
+    body.node("PartitionedCall", "minus", ["parts:output:1"], f=Func("negated"), T=Type(FLOAT))
+    body.node("Add", "sum", ["parts:output:0", "minus:output:0"], T=Type(FLOAT))
+    g.function("halves", ["v"], ["first", "sum"], body, first="parts:output:0", sum="sum:z:0")
+    call = g.out("StatefulPartitionedCall", [x], f=Func("halves"), want=a[:, :, :2])
+    g.outputs.append(call + ":1")
+    g.want[call + ":1"] = a[:, :, :2] - a[:, :, 2:]
+    g.out("negated", [x], want=-a)
+    twice = Graph()
+    twice.node("Add", "s", ["q", "q"], T=Type(FLOAT))
+    g.function("twice", ["q"], ["r"], twice, r="s:z:0")
+    for cond, want in ((True, 2 * a), (False, -a)):
+        c = g.const(np.bool_(cond))
+        g.out("StatelessIf", [c, x], then_branch=Func("twice"), else_branch=Func("negated"), want=want)
+        p = g.node("PlaceholderWithDefault", "phase_%d" % cond, [c], dtype=Type(BOOL), shape=Shape([]))
+        s = g.node("Switch", "switch_%d" % cond, [x, p], T=Type(FLOAT))
+        off = g.node("Neg", "off_%d" % cond, [s], T=Type(FLOAT))
+        on = g.node("Add", "on_%d" % cond, [s + ":1", s + ":1"], T=Type(FLOAT))
+        m = g.out("Merge", [off, on], N=2, want=want)
+    f = g.const(w.reshape(1, 1, 5, 6))
+    for ops, want in ((["BiasAdd"], y), (["BiasAdd", "Relu"], np.maximum(y, 0))):
+        g.out("_FusedConv2D", [x, f, g.const(b)], fused_ops=Strings(ops), num_args=1, want=want, **window(1, "VALID"))
+    q = [np.linspace(lo, hi, 6).astype("f4") for lo, hi in ((.5, 2), (-1, 1), (0, 1), (1, 2))]
+    bn = (y - b - q[2]) / np.sqrt(q[3] + np.float32(.01)) * q[0] + q[1]
+    g.out("_FusedConv2D", [x, f] + [g.const(t) for t in q], fused_ops=Strings(["FusedBatchNorm", "Relu6"]), num_args=4,
+          epsilon=.01, want=np.clip(bn, 0, 6).astype("f4"), **window(1, "VALID"))
+    r = g.out("Reshape", [x, g.const([24, 5])], want=a.reshape(24, 5))
+    g.out("_FusedMatMul", [r, g.const(w), g.const(b)], fused_ops=Strings(["BiasAdd", "Tanh"]), num_args=1,
+          want=np.tanh(y).reshape(24, 6))
+
+
+FAMILIES = dict(calls=calls, conv=conv, pool=pool, block=block, elementwise=elementwise, reduce=reduce, array=array, slices=slices, formulas=formulas)
 
 
 def broken(folder):
@@ -444,6 +515,16 @@ def broken(folder):
     one("dynamic", 3, "is not known before the graph runs", lambda g: g.node("Mean", "y", [x(g), g.input("axes", np.array([1], "i4"))]))
     one("training", 3, "export the graph for inference", lambda g: g.node("FusedBatchNorm", "y", [x(g)] + [g.weights(3), g.weights(3), g.weights(0), g.weights(0)], is_training=True))
     one("ours", 1, "not TensorFlow's", lambda g: g.node("Relu", "y", [g.node("Const", "k", value=field(1, 1) + field(536870000, 0))]))
+    def recursive(g):
+        body = Graph()
+        body.node("again", "n", ["p"])
+        g.function("again", ["p"], ["r"], body, r="n:r:0")
+        g.node("again", "y", [x(g)])
+        g.bytes += field(2, g.library)
+
+    one("recursive", 1, "function again has no end", recursive)
+    one("switch", 3, "is not known before the graph runs", lambda g: g.node("Merge", "y", [g.node(
+        "Switch", "s", [x(g), g.input("p", np.array(True))]), "s:1"]))
     one("shapes", 1, "node y", lambda g: g.node("Add", "y", [x(g), g.weights(7)]))
     with open(folder + "/list", "w") as f:
         f.writelines(listed)

@@ -43,8 +43,7 @@ static int datum_of(struct model *m, const struct node *n, const void *p, size_t
     return datum_add(m, p, size);
 }
 
-static void make_constant(struct model *m, const struct node *n, struct value *v,
-                          struct tensor *t)
+static void make_constant(struct model *m, const struct node *n, struct value *v, struct tensor *t)
 {
     if (t->cl) { /* constants are row-major */
         void *rows = arena_alloc(&m->arena, tensor_size(t));

@@ -23,12 +23,14 @@ struct spread {
 
 struct ref {
     struct value *tf, *cf;
+    bool dead;             /* of a branch that is not taken: neither value is there */
     bool first;            /* cf is the one that was computed */
     struct spread *spread; /* NULL: none; the value is what SpaceToBatchND read */
 };
 
 struct import {
     struct model *m;
+    struct arena protos; /* the graph's */
     Tensorflow__GraphDef *graph;
     struct names nodes;    /* -> NodeDef */
     struct names ordinals; /* -> 1 + position in the graph, as a pointer */

@@ -258,7 +258,7 @@ int tf_conv_transposed(struct import *c, int op)
 
 int tf_pool(struct import *c, int op)
 {
-    int64_t kernel[2];
+    int64_t kernel[2] = { 1, 1 };
     struct window w;
     struct value *x;
     struct node *n;

@@ -4,19 +4,9 @@
 #include <string.h>
 
 #include "tf/edit.h"
+#include "tf/inline.h"
 
 enum { TYPE_FLOAT = 1, TYPE_BFLOAT16 = 14, TYPE_HALF = 19 }; /* types.proto */
-
-static void *proto_alloc(void *arena, size_t size)
-{
-    return arena_alloc(arena, size);
-}
-
-static void proto_free(void *arena, void *p)
-{
-    (void)arena;
-    (void)p;
-}
 
 /* "a:1" and "^a" are tensors of node "a". */
 static const char *node_of(struct edit *d, const char *tensor)
@@ -35,15 +25,17 @@ static const char *without_port(struct edit *d, const char *tensor)
                                                       : tensor;
 }
 
-int edit_open(struct edit *d, const struct model *m, struct err *e)
+int edit_open(struct edit *d, const struct model *m, bool as_it_came, struct err *e)
 {
-    ProtobufCAllocator allocator = { proto_alloc, proto_free, NULL };
+    ProtobufCAllocator allocator;
 
     *d = (struct edit){ .m = m };
-    allocator.allocator_data = &d->arena;
+    allocator = tf_allocator(&d->arena);
     d->graph = tensorflow__graph_def__unpack(&allocator, m->sourcesize, m->source);
     if (d->graph == NULL)
         return err_set(e, "SOURCE section is damaged");
+    if (!as_it_came && tf_inline(&d->arena, d->graph, e) < 0)
+        return -1;
     d->nplaces = (int)d->graph->n_node;
     d->places = NEW_ARRAY(struct place, d->graph->n_node + 1);
     for (int i = 0; i < d->nplaces; i++) {

@@ -31,7 +31,8 @@ struct edit {
     struct names taken;   /* every node name */
 };
 
-int edit_open(struct edit *d, const struct model *m, struct err *e);
+/* as_it_came: calls and fused nodes stay (tf/inline.h); then nothing may be edited by ordinal. */
+int edit_open(struct edit *d, const struct model *m, bool as_it_came, struct err *e);
 void edit_close(struct edit *d);
 /* A name that no node has: base, base_1, … */
 const char *edit_free_name(struct edit *d, const char *base);

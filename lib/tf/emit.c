@@ -313,7 +313,7 @@ int tf_emit(const struct model *m, const struct plan *p, const struct emit_optio
     bool cut;
     int rc = -1;
 
-    if ((p != NULL && plan_fits(p, m, e) < 0) || edit_open(&d, m, e) < 0)
+    if ((p != NULL && plan_fits(p, m, e) < 0) || edit_open(&d, m, options->as == EMIT_FLOAT, e) < 0)
         goto out;
     cut = is_cut(&x);
     for (int i = 0; i < m->graph->nout; i++)

@@ -49,6 +49,13 @@ struct ref *tf_ref(struct import *c, const char *name)
     if (n > 2 && strcmp(name + n - 2, ":0") == 0)
         name = arena_strndup(&c->m->arena, name, n - 2);
     r = names_get(&c->refs, name);
+    if (r == NULL && strchr(name, ':') != NULL) { /* another output of a node that is dead */
+        struct ref *node = names_get(
+            &c->refs, arena_strndup(&c->m->arena, name, (size_t)(strrchr(name, ':') - name)));
+
+        if (node != NULL && node->dead)
+            return node;
+    }
     if (r == NULL && c->issues.n > 0) { /* stands for something unsupported */
         r = arena_alloc(&c->m->arena, sizeof *r);
         r->tf =

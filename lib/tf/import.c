@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wire.h"
 #include "tf/context.h"
+#include "tf/inline.h"
 #include "tf/strip.h"
 
 /* "a:1" and "^a" are tensors of node "a". */
@@ -262,6 +262,8 @@ static int import_node(struct import *c, const NodeDef *p)
     if (is_variable(p->op))
         return tf_issue(c, "a variable: the graph is not frozen; freeze it (TensorFlow: "
                            "convert_variables_to_constants)");
+    if (strcmp(p->op, "If") == 0 || strcmp(p->op, "StatelessIf") == 0)
+        return tf_issue(c, "a condition that only running tells");
     if (row == NULL)
         return tf_issue(c, is_audio(p->op)
                                ? "an audio front end: give what it computes as the input, "
@@ -269,9 +271,16 @@ static int import_node(struct import *c, const NodeDef *p)
                                : "no such operator");
     if (n < row->minin || (row->maxin >= 0 && n > row->maxin))
         return tf_fail(c, "%d inputs", n);
-    for (int i = 0; i < n; i++)
-        if (tf_in(c, i) == NULL)
+    for (int i = 0; i < n; i++) {
+        struct ref *r = tf_in(c, i);
+
+        if (r == NULL)
             return -1;
+        if (r->dead && strcmp(p->op, "Merge") != 0) {
+            tf_alias(c, 0, r);
+            return 0;
+        }
+    }
     names_put(&c->used, p->name, NULL); /* the name is this node's own */
     names_put(&c->named, p->name, NULL);
     return row->import(c, row->op);
@@ -347,6 +356,8 @@ static int set_outputs(struct import *c, const char *const *names, int n)
         r = tf_ref(c, names[i]);
         if (r == NULL)
             return -1;
+        if (r->dead)
+            return tf_fail(c, "the output is of a branch that is never taken");
         v = tf_rows(c, r);
         if (r->first && strcmp(r->cf->name, names[i]) == 0) {
             const char *inner = v->name;
@@ -421,19 +432,24 @@ int tf_import(struct model *m, const struct blob *file, const char *path,
               const struct tf_options *o, struct err *e)
 {
     struct import c = { .m = m, .err = e };
+    ProtobufCAllocator allocator;
     int rc = -1;
 
     m->framework = FRAMEWORK_TENSORFLOW;
     if (tf_strip(m, file, path, e) < 0)
         goto out;
-    c.graph = wire_unpack(&tensorflow__graph_def__descriptor, m->source, m->sourcesize, e);
-    if (c.graph == NULL)
+    allocator = tf_allocator(&c.protos);
+    c.graph = tensorflow__graph_def__unpack(&allocator, m->sourcesize, m->source);
+    if (c.graph == NULL) {
+        err_set(e, "not a GraphDef");
+        goto out;
+    }
+    if (tf_inline(&c.protos, c.graph, e) < 0)
         goto out;
     c.infer = infer_new(m, &c.issues);
     rc = build(&c, o);
 out:
-    if (c.graph != NULL)
-        tensorflow__graph_def__free_unpacked(c.graph, NULL);
+    arena_release(&c.protos);
     infer_free(c.infer);
     names_release(&c.nodes);
     names_release(&c.ordinals);

@@ -71,6 +71,10 @@ int tf_depth(struct import *c, int op);
 int tf_space_to_batch(struct import *c, int op);
 int tf_batch_to_space(struct import *c, int op);
 
+/* control.c */
+int tf_switch(struct import *c, int op);
+int tf_merge(struct import *c, int op);
+
 /* quantized.c */
 int tf_dequantize(struct import *c, int op);
 int tf_fake_quant(struct import *c, int op);
