@@ -108,6 +108,8 @@ static int import(const struct options *o, const struct blob *b, struct model *m
             e, "%s: is %s: comes with a later release; export it with torch.onnx.export", name,
             format_name(f));
     case FORMAT_SAVEDMODEL:
+    case FORMAT_METAGRAPH:
+    case FORMAT_CHECKPOINT:
         return err_unsupported(e,
                                "%s: is %s: freeze it into a GraphDef (.pb) first (TensorFlow: "
                                "convert_variables_to_constants_v2), or convert it with tf2onnx",

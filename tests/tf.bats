@@ -294,6 +294,10 @@ assert len(b) >= 5'
 @test "what is no frozen graph is recognised" {
     printf '\x08\x01\x12\x04\x0a\x02hi' >saved_model.pb
     fails 3 "freeze it into a GraphDef" dopt-import -o out.dopt saved_model.pb
+    { printf '\x0a\x04\x0a\x02v1\x12\x0b\x0a\x09\x0a\x01x\x12\x04Relu'; } >model.ckpt.meta
+    fails 3 "model.ckpt.meta: is a TensorFlow checkpoint's graph (.meta): freeze it" dopt-import -o out.dopt model.ckpt.meta
+    { head -c 64 /dev/zero; printf '\x57\xfb\x80\x8b\x24\x75\x47\xdb'; } >model.ckpt.index
+    fails 3 "model.ckpt.index: is a TensorFlow checkpoint: freeze it" dopt-import -o out.dopt model.ckpt.index
     printf 'node {\n  name: "x"\n  op: "Placeholder"\n}\n' >graph.pbtxt
     fails 3 "write it as a binary .pb" dopt-import -o out.dopt graph.pbtxt
     fails 1 "use --framework 3" dopt-import --framework 5 -o out.dopt "$ROOT/examples/digits/digits.pb"

@@ -152,8 +152,11 @@ int tf_split(struct import *c, int op)
             return c->failed ? -1 : 0;
         if (count != nout)
             return tf_fail(c, "%d sizes for %lld outputs", count, (long long)nout);
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i++) {
+            if (size[i] > (int64_t)1 << 40)
+                return tf_fail(c, "a part of %lld", (long long)size[i]);
             total += size[i] < 0 ? 0 : size[i];
+        }
         for (int i = 0; i < count; i++)
             size[i] = size[i] < 0 ? s->dim[axis] - total : size[i];
     } else {
@@ -296,7 +299,7 @@ int tf_slice(struct import *c, int op)
     if (n != m)
         return tf_fail(c, "%d begins and %d sizes", n, m);
     for (int i = 0; i < n; i++)
-        size[i] = size[i] < 0 ? INT64_MAX : begin[i] + size[i];
+        size[i] = size[i] < 0 || begin[i] > INT64_MAX - size[i] ? INT64_MAX : begin[i] + size[i];
     return tf_becomes(c, (enum op_id)op, 3,
                       (struct value *[]){ x, tf_const_ints(c, "begin", begin, n),
                                           tf_const_ints(c, "end", size, n) },
@@ -352,7 +355,7 @@ int tf_strided_slice(struct import *c, int op)
         axes[naxes] = dim;
         if (masks[SHRINK] >> i & 1) {
             b[naxes] = begin[i];
-            e[naxes] = begin[i] == -1 ? INT64_MAX : begin[i] + 1;
+            e[naxes] = begin[i] == -1 || begin[i] == INT64_MAX ? INT64_MAX : begin[i] + 1;
             s[naxes] = 1;
             shrunk[nshrunk++] = dim;
         } else {
@@ -578,6 +581,7 @@ int tf_where(struct import *c, int op)
 /* Block-major, as ONNX's DCR. */
 int tf_depth(struct import *c, int op)
 {
+    int64_t size = tf_int(c->p, "block_size", 0);
     struct ref *r = tf_in(c, 0);
     struct node *n;
 
@@ -587,8 +591,10 @@ int tf_depth(struct import *c, int op)
         return tf_issue(c, "data_format is not NHWC");
     if (!r->first && tf_rank(c, r->tf) != 4)
         return tf_fail(c, "an input that has not 4 dims");
+    if (size < 1 || size > TF_SIZE_MAX)
+        return tf_fail(c, "block_size is %lld", (long long)size);
     n = tf_node(c, (enum op_id)op, 1, (struct value *[]){ tf_channels(c, r) });
-    attr_set_int(c->m, n, "blocksize", tf_int(c->p, "block_size", 0));
+    attr_set_int(c->m, n, "blocksize", size);
     if (op == OP_DEPTHTOSPACE)
         attr_set_string(c->m, n, "mode", "DCR");
     return tf_add(c, n, true);

@@ -82,8 +82,9 @@ static int arguments(struct import *c, int64_t *block, int64_t *pairs)
     if (npairs != 2 * n || n < 1)
         return tf_fail(c, "%d block sizes and %d paddings", n, npairs);
     for (int i = 0; i < n; i++)
-        if (block[i] < 1 || pairs[2 * i] < 0 || pairs[2 * i + 1] < 0)
-            return tf_fail(c, "a block size below 1, or negative paddings");
+        if (block[i] < 1 || block[i] > TF_SIZE_MAX || pairs[2 * i] < 0 ||
+            pairs[2 * i] > TF_SIZE_MAX || pairs[2 * i + 1] < 0 || pairs[2 * i + 1] > TF_SIZE_MAX)
+            return tf_fail(c, "a block size below 1, negative paddings, or absurd ones");
     return n;
 }
 

@@ -16,6 +16,9 @@
 
 typedef Tensorflow__NodeDef NodeDef; /* protobuf-c's name for it */
 
+/* Sizes, strides and pads beyond this are damage. */
+enum { TF_SIZE_MAX = 1 << 20 };
+
 /* A tensor between SpaceToBatchND and BatchToSpaceND: the convolution between them is a dilated one. */
 struct spread {
     int64_t block[2], pads[4]; /* pads: top, left, bottom, right, less what is cropped */

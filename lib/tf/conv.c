@@ -22,6 +22,9 @@ static int spatial(struct import *c, const char *name, bool nchw, int64_t out[2]
         return tf_fail(c, "%s has %d entries, not 4", name, n);
     if (v[0] != 1 || v[nchw ? 1 : 3] != 1)
         tf_issue(c, "%s over batch or channels", name);
+    for (int i = 0; i < 4; i++)
+        if (v[i] < 1 || v[i] > TF_SIZE_MAX)
+            return tf_fail(c, "%s has an entry of %lld", name, (long long)v[i]);
     out[0] = v[at];
     out[1] = v[at + 1];
     return 0;
@@ -43,6 +46,9 @@ static int window_read(struct import *c, struct window *w)
 
         if (tf_list(c->p, "explicit_paddings", pads, 8) != 8)
             return tf_fail(c, "explicit_paddings has not 8 entries");
+        for (int i = 0; i < 8; i++)
+            if (pads[i] < 0 || pads[i] > TF_SIZE_MAX)
+                return tf_fail(c, "explicit_paddings has an entry of %lld", (long long)pads[i]);
         w->pads[0] = pads[at];
         w->pads[2] = pads[at + 1];
         w->pads[1] = pads[at + 2];
@@ -122,7 +128,7 @@ static struct value *without_pad(struct import *c, struct value *x, struct windo
             return x;
     }
     for (int i = 0; i < 8; i++)
-        if (v[i] < 0 || (i % 4 < 2 && v[i] != 0))
+        if (v[i] < 0 || v[i] > TF_SIZE_MAX || (i % 4 < 2 && v[i] != 0))
             return x;
     w->pads[0] += v[2];
     w->pads[1] += v[3];
@@ -221,6 +227,9 @@ int tf_conv_transposed(struct import *c, int op)
     in = tf_dims(c, x);
     if (nsize != 4 && nsize != 2)
         return tf_fail(c, "input_sizes has %d entries", nsize);
+    for (int i = 0; i < nsize; i++)
+        if (size[i] < -1 || size[i] > TF_SIZE_MAX)
+            return tf_fail(c, "input_sizes has an entry of %lld", (long long)size[i]);
     if (in->rank != 4 || in->dim[2] < 0 || in->dim[3] < 0)
         return tf_issue(c, "height and width are not known");
     memcpy(pads, w.pads, sizeof pads);
@@ -367,13 +376,16 @@ int tf_old_batchnorm(struct import *c, int op)
 /* ONNX divides alpha by the size of the neighbourhood. */
 int tf_lrn(struct import *c, int op)
 {
-    int64_t size = 2 * tf_int(c->p, "depth_radius", 5) + 1;
+    int64_t radius = tf_int(c->p, "depth_radius", 5), size;
     struct window w = { .nchw = false };
     struct value *x = image(c, &w, 0);
     struct node *n;
 
     if (x == NULL)
         return -1;
+    if (radius < 0 || radius > TF_SIZE_MAX)
+        return tf_fail(c, "depth_radius is %lld", (long long)radius);
+    size = 2 * radius + 1;
     n = tf_node(c, (enum op_id)op, 1, &x);
     attr_set_int(c->m, n, "size", size);
     attr_set_float(c->m, n, "alpha", tf_float(c->p, "alpha", 1) * (float)size);
