@@ -96,13 +96,18 @@ build/ort/.done: tests/ort/package.json
 	@mkdir -p build/ort && cp tests/ort/package.json build/ort/ && cd build/ort && \
 	npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts && touch .done
 
+# TensorFlow.js, the same.
+build/tfjs/.done: tests/tfjs/package.json
+	@mkdir -p build/tfjs && cp tests/tfjs/package.json build/tfjs/ && cd build/tfjs && \
+	npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts && touch .done
+
 # ---- demo, tests, benchmarks -----------------------------------------------------------------
 demo: deps
 	@$(MAKE) -s all
 	@sh examples/digits/demo.sh $(CURDIR)/$(B)/bin
 
 check: deps-check
-	@$(MAKE) -s all unit build/ort/.done
+	@$(MAKE) -s all unit build/ort/.done build/tfjs/.done
 	@tests/run
 
 # README's accuracy table; IMAGES: a folder of ImageNet samples, METHOD: another range method.

@@ -12,6 +12,7 @@
 #include "format/model.h"
 #include "onnx/import.h"
 #include "onnx/quantized.h"
+#include "tf/import.h"
 
 static const char usage[] =
     "usage: dopt-import [-hV] [--framework 3|5] [--input_shape SHAPES] [--link]\n"
@@ -80,20 +81,27 @@ static void parse(struct options *o, int argc, char **argv)
         cli_usage("a dopt file is nothing for a terminal: -o FILE");
 }
 
-/* Only ONNX so far. */
-static int check_format(const struct options *o, const struct blob *b, struct err *e)
+static const char *name_of(const struct options *o)
+{
+    return o->path == NULL ? "<stdin>" : o->path;
+}
+
+/* By what the bytes are; 0, or -1 with the reason. */
+static int import(const struct options *o, const struct blob *b, struct model *m,
+                  const struct shapes *shapes, const struct out_nodes *nodes, struct err *e)
 {
     enum format f = format_guess(b->data, b->size);
-    const char *name = o->path == NULL ? "<stdin>" : o->path;
+    const char *name = name_of(o);
 
     switch (f) {
     case FORMAT_ONNX:
         if (o->framework == FRAMEWORK_TENSORFLOW)
             return err_set(e, "%s: is an ONNX model: use --framework 5", name);
-        return 0;
+        return onnx_import(m, b, o->path, &(struct import_options){ shapes, nodes }, e);
     case FORMAT_GRAPHDEF:
-        return err_unsupported(
-            e, "%s: is a TensorFlow GraphDef (--framework 3): comes with a later release", name);
+        if (o->framework == FRAMEWORK_PYTORCH)
+            return err_set(e, "%s: is a TensorFlow GraphDef: use --framework 3", name);
+        return tf_import(m, b, o->path, &(struct tf_options){ shapes, nodes }, e);
     case FORMAT_PYTHON:
     case FORMAT_PTH:
     case FORMAT_TORCHSCRIPT:
@@ -101,7 +109,17 @@ static int check_format(const struct options *o, const struct blob *b, struct er
             e, "%s: is %s: comes with a later release; export it with torch.onnx.export", name,
             format_name(f));
     case FORMAT_SAVEDMODEL:
+    case FORMAT_METAGRAPH:
+    case FORMAT_CHECKPOINT:
+        return err_unsupported(e,
+                               "%s: is %s: freeze it into a GraphDef (.pb) first (TensorFlow: "
+                               "convert_variables_to_constants_v2), or convert it with tf2onnx",
+                               name, format_name(f));
     case FORMAT_GRAPHDEF_TEXT:
+        return err_unsupported(e,
+                               "%s: is %s: write it as a binary .pb (TensorFlow: "
+                               "tf.io.write_graph with as_text=False)",
+                               name, format_name(f));
     case FORMAT_TFLITE:
     case FORMAT_HDF5:
         return err_unsupported(e, "%s: is %s, a frozen GraphDef (.pb) or an ONNX model is needed",
@@ -141,7 +159,6 @@ int main(int argc, char **argv)
     struct options o;
     struct shapes shapes = { 0 };
     struct out_nodes nodes = { 0 };
-    struct import_options io = { &shapes, &nodes };
     struct dopt_file f;
     struct model m;
     struct blob b;
@@ -155,17 +172,17 @@ int main(int argc, char **argv)
     guard_distinct("-o", o.output, "the model", o.path);
     if (o.out_nodes != NULL && out_nodes_read(&nodes, o.out_nodes, &e) < 0)
         cli_usage("--out_nodes: %s", e.msg);
-    if (blob_open(&b, o.path, &e) < 0 || check_format(&o, &b, &e) < 0)
+    if (blob_open(&b, o.path, &e) < 0)
         cli_die(&e);
     model_init(&m);
     dopt_init(&f);
-    if (onnx_import(&m, &b, o.path, &io, &e) < 0)
+    if (import(&o, &b, &m, &shapes, &nodes, &e) < 0)
         cli_die(&e);
     quantized = onnx_quantized(&m, NULL);
     if (quantized > 0)
         warn("%s: is quantized already: %d tensors have scales (dopt-show prints them); it is read "
              "as the float model that it stands for",
-             o.path == NULL ? "<stdin>" : o.path, quantized);
+             name_of(&o), quantized);
     model_add(&f, &m, o.link);
     record(&f, &shapes, &nodes);
     if (dopt_save(&f, o.output, NULL, &e) < 0)

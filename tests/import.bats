@@ -169,7 +169,7 @@ END
 
 @test "what is no ONNX model is named for what it is" {
     cp "$ROOT/examples/digits/digits.pb" "$ROOT/examples/digits/digits.pth" .
-    fails 3 'digits.pb: is a TensorFlow GraphDef (--framework 3): comes with a later release' dopt-import -o out.dopt digits.pb
+    fails 1 'digits.pb: is a TensorFlow GraphDef: use --framework 3' dopt-import --framework 5 -o out.dopt digits.pb
     fails 3 'digits.pth: is PyTorch weights: comes with a later release' dopt-import -o out.dopt digits.pth
     echo 'strategy: "Quant_INT8-8"' >text
     fails 1 'text: is a text file, not a model' dopt-import -o out.dopt text

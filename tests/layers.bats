@@ -3,7 +3,7 @@
 load lib.bash
 
 # Each word may include itself and the ones before it.
-order='base ir op run observe quant image conf calset param onnx format'
+order='base ir op run observe quant image conf calset param onnx tf format'
 
 @test "no include in lib/ points up" {
     cd "$ROOT/lib"
@@ -19,6 +19,14 @@ order='base ir op run observe quant image conf calset param onnx format'
     [ -z "$bad" ]
     # and every folder is in the order
     for d in */; do [[ " $order " == *" ${d%/} "* ]]; done
+}
+
+@test "the frameworks do not include one another" {
+    cd "$ROOT/lib"
+    run grep -n '#include "\(tf\|torch\)/' onnx/*.[ch]
+    [ -z "$output" ]
+    run grep -n '#include "\(onnx\|torch\)/\|#include "onnx.pb' tf/*.[ch]
+    [ -z "$output" ]
 }
 
 @test "lib/ neither prints nor exits, except when memory is exhausted" {

@@ -109,8 +109,10 @@ static int image_feed(struct feed *f, const struct conf_input *c, const struct c
                        "input '%s' of %s cannot be fed images: it needs 4 dims; use a BINARY set",
                        f->name, s);
     if (channels != 1 && channels != 3)
-        return err_set(e, "input '%s' of %s (%s) cannot be fed images: 1 or 3 channels are needed",
-                       f->name, s, o->nhwc ? "NHWC" : "NCHW");
+        return err_set(
+            e, "input '%s' of %s (%s) cannot be fed images: 1 or 3 channels are needed%s", f->name,
+            s, o->nhwc ? "NHWC" : "NCHW",
+            !o->nhwc && (d[3] == 1 || d[3] == 3) ? "; --input_format NHWC has them last" : "");
     if (height < 1 || width < 1 || width * height > IMAGE_PIXELS_MAX)
         return err_set(e, "input '%s' of %s: give its height and width with --input_shape", f->name,
                        s);

@@ -33,10 +33,18 @@ static bool begins_with_name(struct cursor c)
     return true;
 }
 
+/* MetaGraphDef: field 2 is a GraphDef, whose field 1 is a NodeDef. */
+static bool holds_graph(struct cursor c)
+{
+    struct field f;
+
+    return cursor_field(&c, &f) && f.number == 1 && f.wire == 2 && begins_with_name(f.bytes);
+}
+
 static enum format guess_protobuf(const uint8_t *p, size_t size)
 {
     struct cursor c = cursor_of(p, size);
-    bool seen[32] = { false }, named = false, version = false;
+    bool seen[32] = { false }, named = false, version = false, meta = false;
     struct field f;
     int n = 0;
 
@@ -50,10 +58,13 @@ static enum format guess_protobuf(const uint8_t *p, size_t size)
         if (n == 1 && version && f.number == 2 && f.wire == 2 &&
             starts(f.bytes.p, cursor_left(&f.bytes), "Quant_", 6))
             return FORMAT_PARAM;
+        meta |= n == 1 && f.number == 2 && f.wire == 2 && holds_graph(f.bytes);
         seen[f.number] |= f.wire == 2;
     }
     if (n == 0)
         return FORMAT_UNKNOWN;
+    if (meta && !version)
+        return FORMAT_METAGRAPH;
     if (c.bad) /* cut off: what its beginning looked like */
         return named && !seen[7] ? FORMAT_GRAPHDEF : version ? FORMAT_ONNX : FORMAT_UNKNOWN;
     if (seen[7] && !named)
@@ -115,6 +126,8 @@ enum format format_guess(const void *bytes, size_t size)
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
         if (starts(p, size, magics[i].magic, magics[i].n))
             return magics[i].format;
+    if (size >= 48 && memcmp(p + size - 8, "\x57\xfb\x80\x8b\x24\x75\x47\xdb", 8) == 0)
+        return FORMAT_CHECKPOINT; /* a table's last bytes */
     if (size >= 8 && memcmp(p + 4, "TFL3", 4) == 0)
         return FORMAT_TFLITE;
     if (starts(p, size, "PK\3\4", 4))
@@ -133,6 +146,8 @@ const char *format_name(enum format f)
         [FORMAT_GRAPHDEF] = "a TensorFlow GraphDef",
         [FORMAT_GRAPHDEF_TEXT] = "a TensorFlow GraphDef in text form",
         [FORMAT_SAVEDMODEL] = "a TensorFlow SavedModel",
+        [FORMAT_METAGRAPH] = "a TensorFlow checkpoint's graph (.meta)",
+        [FORMAT_CHECKPOINT] = "a TensorFlow checkpoint",
         [FORMAT_TFLITE] = "a TensorFlow Lite model",
         [FORMAT_HDF5] = "an HDF5 file (Keras weights?)",
         [FORMAT_PTH] = "PyTorch weights",

@@ -13,6 +13,8 @@ enum format {
     FORMAT_GRAPHDEF, /* TensorFlow frozen graph, binary */
     FORMAT_GRAPHDEF_TEXT,
     FORMAT_SAVEDMODEL, /* TensorFlow */
+    FORMAT_METAGRAPH,  /* TensorFlow: the .meta of a checkpoint */
+    FORMAT_CHECKPOINT, /* TensorFlow: its .index, or a whole one of the first format */
     FORMAT_TFLITE,
     FORMAT_HDF5,        /* Keras .h5 */
     FORMAT_PTH,         /* torch.save: zip with data.pkl, or a legacy pickle */

@@ -5,18 +5,7 @@
 
 #include "base/file.h"
 #include "ir/ir.h"
-#include "quant/chain.h"
-
-enum emit_as {
-    EMIT_FLOAT, /* as it came */
-    EMIT_GRID,  /* float weights that are multiples of their scales */
-    EMIT_QDQ,   /* QuantizeLinear / DequantizeLinear, int8 weights, int32 biases */
-};
-
-struct emit_options {
-    enum emit_as as;
-    enum chain chain;
-};
+#include "quant/emit.h"
 
 /* Writes to o (committed by the caller; path is its name, NULL for stdout: a model over 2 GB puts its
  * weights into PATH.data). The plan may be NULL for EMIT_FLOAT. */

@@ -44,9 +44,15 @@ static int datum_of(struct model *m, const struct node *n, const void *p, size_t
     return datum_add(m, p, size);
 }
 
-static void make_constant(struct model *m, const struct node *n, struct value *v,
-                          const struct tensor *t)
+static void make_constant(struct model *m, const struct node *n, struct value *v, struct tensor *t)
 {
+    if (t->cl) { /* constants are row-major */
+        void *rows = arena_alloc(&m->arena, tensor_size(t));
+
+        layout_from_cl(rows, t->data, &t->shape, dtype_size(t->dtype));
+        t->data = rows;
+        t->cl = false;
+    }
     v->dtype = t->dtype;
     v->shape = t->shape;
     v->constant = arena_alloc(&m->arena, sizeof *v->constant);

@@ -15,9 +15,12 @@ struct infer {
     struct model *m;
     struct issues *issues;
     struct tensor *known; /* by value id: shape and, where small and known, data in the arena */
+    int nknown;           /* values looked at so far */
+    int cap;
 };
 
 static int infer_graph(struct infer *f, const struct graph *g, struct err *e);
+static void meet_values(struct infer *f);
 
 /* Shapes of a subgraph's outputs, its inputs (if any) being given. */
 static int infer_subgraph(struct call *c, const struct graph *g, const struct tensor *const *in,
@@ -51,7 +54,7 @@ static bool by_value(const struct node *n, const struct tensor **in)
     return true;
 }
 
-static int infer_node(struct infer *f, const struct node *n, struct err *e)
+static int run_node(struct infer *f, const struct node *n, struct err *e)
 {
     const struct tensor **in = arena_alloc(&f->m->arena, (size_t)n->nin * sizeof *in);
     struct tensor **out = arena_alloc(&f->m->arena, (size_t)n->nout * sizeof *out);
@@ -102,63 +105,101 @@ static size_t without_verdict(const char *msg)
     return n > cut && strcmp(msg + n - cut, verdict) == 0 ? n - cut : n;
 }
 
-static int infer_graph(struct infer *f, const struct graph *g, struct err *e)
+/* A node's outputs, or what the list is to say about it. */
+int infer_node(struct infer *f, const struct node *n, struct err *e)
 {
-    for (int i = 0; i < g->nnodes; i++) {
-        if (infer_node(f, g->nodes[i], e) == 0)
-            continue;
-        if (e->status != ERR_UNSUPPORTED)
-            return -1;
-        issues_add(f->issues, "%.*s", (int)without_verdict(e->msg), e->msg);
-        for (int o = 0; o < g->nodes[i]->nout; o++)
-            if (g->nodes[i]->out[o] != NULL)
-                f->known[g->nodes[i]->out[o]->id].shape = shape_unknown();
-    }
+    meet_values(f);
+    if (run_node(f, n, e) == 0)
+        return 0;
+    if (e->status != ERR_UNSUPPORTED)
+        return -1;
+    issues_add(f->issues, "%.*s", (int)without_verdict(e->msg), e->msg);
+    for (int o = 0; o < n->nout; o++)
+        if (n->out[o] != NULL)
+            f->known[n->out[o]->id].shape = shape_unknown();
     return 0;
 }
 
-static void assume(struct infer *f)
+static int infer_graph(struct infer *f, const struct graph *g, struct err *e)
 {
-    const struct graph *g = f->m->graph;
+    for (int i = 0; i < g->nnodes; i++)
+        if (infer_node(f, g->nodes[i], e) < 0)
+            return -1;
+    return 0;
+}
 
-    for (int i = 0; i < f->m->nvalues; i++) {
-        const struct value *v = f->m->values[i];
+static bool is_input(const struct graph *g, const struct value *v)
+{
+    for (int i = 0; i < g->nin; i++)
+        if (g->in[i] == v)
+            return true;
+    return false;
+}
 
-        f->known[i] = (struct tensor){ .dtype = v->dtype, .shape = shape_unknown() };
-        if (v->constant == NULL)
-            continue;
-        f->known[i].shape = v->shape;
+/* What is known of a value before any node has run. */
+static struct tensor assumed(const struct infer *f, const struct value *v)
+{
+    struct tensor t = { .dtype = v->dtype, .shape = shape_unknown() };
+
+    if (v->constant != NULL) {
+        t.shape = v->shape;
         if (v->constant->factor == NULL && v->constant->stored == v->dtype)
-            f->known[i].data = (void *)f->m->data[v->constant->datum].p;
+            t.data = (void *)f->m->data[v->constant->datum].p;
+    } else if (is_input(f->m->graph, v)) {
+        t.shape = v->shape;
+        if (t.shape.rank > 0 && t.shape.dim[0] < 0)
+            t.shape.dim[0] = 1;
     }
-    for (int i = 0; i < g->nin; i++) {
-        struct tensor *t = &f->known[g->in[i]->id];
+    return t;
+}
 
-        t->shape = g->in[i]->shape;
-        if (t->shape.rank > 0 && t->shape.dim[0] < 0)
-            t->shape.dim[0] = 1;
+/* Values made since the last look. */
+static void meet_values(struct infer *f)
+{
+    while (f->nknown < f->m->nvalues) {
+        GROW(f->known, f->nknown, f->cap);
+        f->known[f->nknown] = assumed(f, f->m->values[f->nknown]);
+        f->nknown++;
     }
+}
+
+const struct tensor *infer_known(struct infer *f, const struct value *v)
+{
+    meet_values(f);
+    return &f->known[v->id];
+}
+
+struct infer *infer_new(struct model *m, struct issues *issues)
+{
+    struct infer *f = NEW(struct infer);
+
+    f->m = m;
+    f->issues = issues;
+    return f;
+}
+
+void infer_free(struct infer *f)
+{
+    if (f != NULL)
+        free(f->known);
+    free(f);
 }
 
 int infer_model(struct model *m, struct issues *issues, struct err *e)
 {
-    struct infer f = { m, issues, NEW_ARRAY(struct tensor, (size_t)m->nvalues) };
-    int rc = -1;
+    struct infer *f = infer_new(m, issues);
+    int rc = infer_graph(f, m->graph, e);
 
-    assume(&f);
-    if (infer_graph(&f, m->graph, e) < 0)
-        goto out;
-    for (int i = 0; i < m->nvalues; i++) {
+    meet_values(f);
+    for (int i = 0; rc == 0 && i < m->nvalues; i++) {
         struct value *v = m->values[i];
 
         if (v->constant != NULL || v->producer == NULL)
             continue;
-        if (f.known[i].dtype != DT_NONE)
-            v->dtype = f.known[i].dtype;
-        v->shape = f.known[i].shape;
+        if (f->known[i].dtype != DT_NONE)
+            v->dtype = f->known[i].dtype;
+        v->shape = f->known[i].shape;
     }
-    rc = 0;
-out:
-    free(f.known);
+    infer_free(f);
     return rc;
 }

@@ -187,6 +187,15 @@ int call_residual(struct call *c, void *out, const struct shape *shape);
  * outputs where the inputs' are known. What kernels do not support is added to `issues`. */
 int infer_model(struct model *m, struct issues *issues, struct err *e);
 
+/* The same node by node, for an importer that must know ranks and small contents while it builds the
+ * graph. infer_known: what is known so far; data is NULL where the contents are not. The pointer is
+ * valid until the next call. A free first dim of an input counts as 1. */
+struct infer;
+struct infer *infer_new(struct model *m, struct issues *issues);
+void infer_free(struct infer *f);
+int infer_node(struct infer *f, const struct node *n, struct err *e);
+const struct tensor *infer_known(struct infer *f, const struct value *v);
+
 /* Replaces every node whose inputs are all constant by its result (op/fold.c), unless that is much
  * larger than what it comes from. */
 int fold_constants(struct model *m, struct err *e);

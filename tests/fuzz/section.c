@@ -29,15 +29,17 @@ static void read_model(const uint8_t *p, size_t size)
     dopt_release(&f);
 }
 
-static void read_observed(const uint8_t *p, size_t size, FILE *null)
+static void read_observed(const uint8_t *p, size_t size)
 {
     struct observed o, sum = { 0 };
+    struct buf text = { 0 };
     struct err e = { 0 };
     int rc = observed_unpack(&o, p, size, &e);
 
     fuzz_check(rc, &e);
     if (rc == 0) {
-        observed_print(&o, null);
+        observed_show(&o, &text);
+        buf_release(&text);
         fuzz_check(observed_merge(&sum, &o, &e), &e);
         fuzz_check(observed_merge(&sum, &o, &e), &e);
     }
@@ -45,10 +47,11 @@ static void read_observed(const uint8_t *p, size_t size, FILE *null)
     observed_release(&o);
 }
 
-static void read_plan(const uint8_t *p, size_t size, FILE *null)
+static void read_plan(const uint8_t *p, size_t size)
 {
     size_t n = size < 2 ? 0 : (size_t)(p[0] | p[1] << 8);
     struct plan plan;
+    struct buf text = { 0 };
     struct err e = { 0 };
     int rc;
 
@@ -57,17 +60,16 @@ static void read_plan(const uint8_t *p, size_t size, FILE *null)
     rc = plan_unpack(&plan, p + 2, n, p + 2 + n, size - 2 - n, &e);
     fuzz_check(rc, &e);
     if (rc == 0)
-        plan_print(&plan, null);
+        plan_show(&plan, &text);
+    buf_release(&text);
     plan_release(&plan);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static FILE *null;
+    struct buf text = { 0 };
     struct err e = { 0 };
 
-    if (null == NULL)
-        null = fopen("/dev/null", "w");
     if (size == 0)
         return 0;
     switch (data[0]) {
@@ -75,13 +77,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_model(data + 1, size - 1);
         break;
     case 'o':
-        read_observed(data + 1, size - 1, null);
+        read_observed(data + 1, size - 1);
         break;
     case 'p':
-        read_plan(data + 1, size - 1, null);
+        read_plan(data + 1, size - 1);
         break;
     case 's':
-        fuzz_check(param_print(data + 1, size - 1, null, &e), &e);
+        fuzz_check(param_show(data + 1, size - 1, &text, &e), &e);
+        buf_release(&text);
         break;
     default:
         break;
