@@ -50,9 +50,6 @@ int tf_concat(struct import *c, int op);
 int tf_split(struct import *c, int op);
 int tf_pack(struct import *c, int op);
 int tf_unpack(struct import *c, int op);
-int tf_pad(struct import *c, int op);
-int tf_slice(struct import *c, int op);
-int tf_strided_slice(struct import *c, int op);
 int tf_listed(struct import *c, int op);
 int tf_transpose(struct import *c, int op);
 int tf_gather(struct import *c, int op);
@@ -62,10 +59,15 @@ int tf_range(struct import *c, int op);
 int tf_shape_of(struct import *c, int op);
 int tf_rank_of(struct import *c, int op);
 int tf_one_hot(struct import *c, int op);
-int tf_reverse(struct import *c, int op);
 int tf_topk(struct import *c, int op);
 int tf_where(struct import *c, int op);
 int tf_depth(struct import *c, int op);
+
+/* slice.c */
+int tf_pad(struct import *c, int op);
+int tf_slice(struct import *c, int op);
+int tf_strided_slice(struct import *c, int op);
+int tf_reverse(struct import *c, int op);
 
 /* block.c */
 int tf_space_to_batch(struct import *c, int op);
