@@ -118,6 +118,7 @@ static int loop_trips(struct call *c, struct loop *l, int64_t most, bool go)
         for (int i = 0; i < l->nstate; i++) {
             c->ops->drop(c, &l->state[2 + i]);
             l->state[2 + i] = l->result[1 + i];
+            l->result[1 + i] = (struct tensor){ 0 };
         }
         for (int i = 0; i < l->nscan; i++) {
             if (rows_add(c, &l->scans[i], &l->result[1 + l->nstate + i], i) < 0)
@@ -176,6 +177,8 @@ int op_loop(struct call *c)
         rc = loop_outputs(c, &l);
     for (int i = 0; i < l.nstate; i++)
         c->ops->drop(c, &l.state[2 + i]);
+    for (int i = 0; i < 1 + l.nstate + l.nscan; i++) /* what an error left */
+        c->ops->drop(c, &l.result[i]);
     for (int i = 0; i < l.nscan; i++)
         buf_release(&l.scans[i].bytes);
     free(l.state);

@@ -182,6 +182,7 @@ static int sweep_step(struct call *c, struct sweep *s, int64_t b, int64_t t)
     for (int i = 0; i < s->nstate; i++) {
         c->ops->drop(c, &s->in[i]);
         s->in[i] = s->out[i];
+        s->out[i] = (struct tensor){ 0 };
     }
     for (int i = 0; i < s->nrow; i++) {
         if (rows_add(c, &s->rows[i], &s->out[s->nstate + i], i) < 0)
@@ -267,6 +268,8 @@ int op_scan(struct call *c)
             s.whole[i] = axis_first(c->in[s.nstate + i], s.axis[i], s.batched);
         if (sweep_run(c, &s) == 0)
             rc = sweep_outputs(c, &s);
+        for (int i = 0; i < s.body->nout; i++) /* what an error left */
+            c->ops->drop(c, &s.out[i]);
         for (int i = 0; i < s.nslice; i++)
             if (s.whole[i].data != c->in[s.nstate + i]->data)
                 free(s.whole[i].data);
