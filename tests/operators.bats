@@ -128,3 +128,42 @@ END
     fails 3 "2 unsupported: node which: SequenceAt: a position that is computed; node relu: Relu: reads a sequence" \
         dopt-import -o out.dopt s.onnx
 }
+
+@test "extremes: a window in the pads, the largest blocks, parts and absolute values" {
+    "$PY" "$ROOT/tests/operators.py" edges
+    dopt-import -o m.dopt edges.onnx
+    dopt-run -i edges.npz -o got.npz m.dopt
+    "$PY" "$ROOT/tests/inputs.py" --same edges.want.npz got.npz
+}
+
+@test "what would read past a tensor, or mean nothing, is refused" {
+    "$PY" "$ROOT/tests/operators.py" --refused
+    while read -r name tool status text <&3; do
+        if [ "$tool" = import ]; then
+            fails "$status" "$text" dopt-import -o out.dopt "$name.onnx"
+        else
+            dopt-import -o m.dopt "$name.onnx"
+            fails "$status" "$text" dopt-run -i "$name.npz" -o out.npz m.dopt
+        fi
+    done 3<refused.txt
+}
+
+@test "the seed of Dropout in training says which are dropped" {
+    "$PY" "$ROOT/tests/operators.py" dropping
+    dopt-import -o m.dopt dropping.onnx
+    dopt-run -i dropping.npz -o got.npz m.dopt
+    "$PY" -c "
+import numpy as np
+a, b, c = np.load('got.npz').values()
+assert (a == c).all() and (a != b).any() and {0, 2} == set(a.flat)"
+}
+
+@test "a model written at opset 20 has the axis of DFT as an input" {
+    as_ort newer
+    emitted newer qdq
+    "$PY" -c "
+import onnx
+m = onnx.load('q-qdq.onnx')
+dft, = (n for n in m.graph.node if n.op_type == 'DFT')
+assert m.opset_import[0].version == 20 and len(dft.input) == 3 and not dft.attribute, dft"
+}

@@ -2,6 +2,8 @@
 types, attributes, and ONNX Runtime's own domain. One model a family, one output an operator.
 
     operators.py [FAMILY...]    writes FAMILY.onnx and FAMILY.npz for each (default: all; --list: the names)
+    operators.py --refused      writes what is refused: NAME.onnx, NAME.npz and, line by line in refused.txt,
+                                NAME, the tool that does, its exit status, what it says
 SPDX-License-Identifier: Apache-2.0
 """
 import sys
@@ -9,7 +11,7 @@ import numpy as np
 from onnx import TensorProto as T, helper as h, numpy_helper
 
 f32, f64, i64 = np.float32, np.float64, np.int64
-FAMILIES = {}
+FAMILIES, REFUSED = {}, {}
 TYPES = {np.dtype(k): v for k, v in ((f32, T.FLOAT), (f64, T.DOUBLE), (np.float16, T.FLOAT16), (i64, T.INT64), (bool, T.BOOL), (np.int32, T.INT32),
                                      (np.uint8, T.UINT8), (np.int8, T.INT8), (np.uint16, T.UINT16), (np.int16, T.INT16),
                                      (np.uint32, T.UINT32), (np.uint64, T.UINT64))}
@@ -19,6 +21,7 @@ class Builder:
     def __init__(self, opset):
         self.opset, self.nodes, self.inputs, self.inits, self.outputs = opset, [], {}, [], []
         self.out_type = None  # inferred
+        self.want = {}  # outputs, where no other implementation is asked
 
     def input(self, array):
         name = 'in%d' % len(self.inputs)
@@ -46,6 +49,8 @@ class Builder:
         with open(path + '.onnx', 'wb') as f:
             f.write(m.SerializeToString())
         np.savez(path + '.npz', **self.inputs)
+        if self.want:
+            np.savez(path + '.want.npz', **self.want)
 
 
 def family(opset):
@@ -107,6 +112,7 @@ def integers(b):
         b.op('Pow', a, b.const(np.array(3, t)))
     q = b.input(rng('q').integers(0, 255, (1, 2, 6, 6)).astype(np.uint8))
     b.op('MaxPool', q, kernel_shape=[3, 3], strides=[2, 2])
+    b.op('MaxPool', b.input(np.array([[[5, 7]]], np.int8)), kernel_shape=[2], dilations=[3], pads=[1, 1])  # between the taps
     b.op('Mod', b.input(np.array([7, -7, 8], i64)), b.const(np.array([3, 3, -3], i64)))
     b.op('Div', b.input(np.array([7, -7, 9], i64)), b.const(np.array([3, 3, -4], i64)))
 
@@ -237,6 +243,9 @@ def control(b):
     until = body([h.make_node('Mul', ['s', 'two'], ['s2']), h.make_node('ReduceMax', ['s2'], ['top'], keepdims=0), h.make_node('Less', ['top', 'end'], ['going'])],
                  [('i', T.INT64), ('c', T.BOOL), ('s', T.FLOAT)], [('going', T.BOOL), ('s2', T.FLOAT)], [('two', f32(2)), ('end', f32(100))])
     b.op('Loop', '', yes, b.input(np.abs(x(4))), body=until)
+    rows = body([h.make_node('Identity', ['c'], ['going']), h.make_node('Mul', ['i', 'i'], ['row'])], [('i', T.INT64), ('c', T.BOOL)],
+                [('going', T.BOOL), ('row', T.INT64)])
+    b.op('Loop', most, '', body=rows)
     scan = body([h.make_node('Add', ['s', 'v'], ['s2']), h.make_node('Mul', ['v', 'w'], ['y']), h.make_node('Identity', ['v'], ['z'])],
                 [('s', T.FLOAT), ('v', T.FLOAT), ('w', T.FLOAT)], [('s2', T.FLOAT), ('y', T.FLOAT), ('z', T.FLOAT)])
     s, v, w = b.input(x(2, 3, seed='s')), b.input(x(5, 2, 3, seed='v')), b.input(x(2, 5, 3, seed='w'))
@@ -305,6 +314,7 @@ def microsoft(b):
     b.op('FusedConv', im, w, wb, activation='Relu', pads=[1, 1, 1, 1], **ms)
     b.op('FusedConv', im, w, wb, b.input(x(1, 4, 6, 6, seed='z')), activation='Relu', pads=[1, 1, 1, 1], **ms)
     b.op('FusedConv', im, w, wb, activation='LeakyRelu', activation_params=[.2], **ms)
+    b.op('FusedConv', im, w, wb, activation='HardSigmoid', activation_params=[.25, .4], **ms)
 
 
 def q8(dims, seed, t=np.uint8):
@@ -362,9 +372,178 @@ def halfnet(b):
     b.op('ReduceSum', y, b.const(np.array([1])))
 
 
+@family(21)
+def edges(b):
+    """Values known by hand."""
+    def want(array, *args, **attrs):
+        y = b.op(*args, **attrs)
+        b.want[y if isinstance(y, str) else y[0]] = array
+
+    big = 2 ** 63 - 1
+    a = b.input(np.array([[[1, 2]]], f32))
+    y, at = b.op('MaxPool', a, out=2, kernel_shape=[2], dilations=[3], pads=[1, 1])
+    b.want[y], b.want[at] = np.full((1, 1, 1), -np.inf, f32), np.zeros((1, 1, 1), i64)
+    want(np.array([2 ** 63 + 5], np.uint64), 'ReduceL1', b.input(np.array([2 ** 63 + 4, 1], np.uint64)))
+    want(np.array([[2, 4], [9, 12]], f32), 'DequantizeLinear', b.input(np.array([[1, 2], [3, 4]], np.int8)), b.const(np.array([[2], [3]], f32)),
+         axis=1, block_size=big)
+    parts = b.op('SplitToSequence', a, b.const(np.array(big)), keep=False, axis=2)
+    want(np.array([[[1, 2]]], f32), 'SequenceAt', parts, b.const(np.array(0)))
+
+
+def refused(status, text, tool='import', opset=17):
+    def add(f):
+        REFUSED[f.__name__] = (f, opset, tool, status, text)
+        return f
+    return add
+
+
+@refused(1, 'the body does not fit the inputs')
+def loop_without_condition(b):
+    b.op('Loop', b.const(np.array(3)), body=body([h.make_node('Less', ['i', 'i'], ['c']), h.make_node('Neg', ['i'], ['row'])], [('i', T.INT64)],
+                                                 [('c', T.BOOL), ('row', T.INT64)]))
+
+
+def typed(of, name, to, declared):
+    out = h.make_tensor_value_info(name, to, None) if declared else h.ValueInfoProto(name=name)
+    return h.make_graph([h.make_node('Cast', [of], [name], to=to)], name, [], [out])
+
+
+def either(b, declared):
+    choose = [h.make_node('Less', ['i', 'one'], ['first']),
+              h.make_node('If', ['first'], ['row'], then_branch=typed('i', 'p', T.FLOAT, declared), else_branch=typed('i', 'q', T.DOUBLE, declared)),
+              h.make_node('Identity', ['c'], ['going'])]
+    b.op('Loop', b.const(np.array(3)), b.const(np.array(True)),
+         body=h.make_graph(choose, 'body', [h.make_tensor_value_info('i', T.INT64, []), h.make_tensor_value_info('c', T.BOOL, [])],
+                           [h.make_tensor_value_info('going', T.BOOL, []), h.ValueInfoProto(name='row')],
+                           [numpy_helper.from_array(np.array(1), 'one')]))
+    b.op('Relu', b.input(x(1)))
+
+
+@refused(1, 'If: output 0 is float32 in one branch and float64 in the other')
+def branches_of_two_types(b):
+    flag = b.input(np.array(True))
+    b.op('If', flag, then_branch=typed(flag, 'p', T.FLOAT, False), else_branch=typed(flag, 'q', T.DOUBLE, False))
+
+
+@refused(1, 'output 0 is float32 in one branch and float64 in the other', 'run')
+def declared_types_in_a_loop(b):
+    either(b, True)
+
+
+@refused(1, 'scan output 0 changes its shape or type', 'run')
+def types_in_a_loop(b):
+    either(b, False)
+
+
+def scan8(b, state, v, shape):
+    add = [h.make_node('Add', ['s', 'v'], ['s2']), h.make_node('Reshape', ['s2', 'shape'], ['row'])]
+    b.inits.append(numpy_helper.from_array(np.array(shape), 'shape'))
+    b.op('Scan', '', b.input(state), b.input(v), out=2, num_scan_inputs=1,
+         body=body(add, [('s', T.FLOAT), ('v', T.FLOAT)], [('s2', T.FLOAT), ('row', T.FLOAT)]))
+
+
+@refused(1, 'Scan: batches of 1 and 4', 'run', 8)
+def batches(b):
+    scan8(b, x(1, 2), x(4, 3, 2), [2])
+
+
+@refused(3, 'Scan: a scan output of rank 9', opset=8)
+def scan_rank(b):
+    scan8(b, x(1, 2), x(1, 3, 2), [1] * 6 + [2])
+
+
+@refused(1, 'Gemm: C does not broadcast to the result')
+def gemm_rows(b):
+    b.op('Gemm', b.input(x(2, 4)), b.const(x(4, 5, seed='w')), b.const(x(2, seed='c')))
+
+
+@refused(1, 'Gemm: C does not broadcast to the result')
+def gemm_transposed(b):
+    b.op('Gemm', b.input(x(2, 4)), b.const(x(4, 5, seed='w')), b.const(x(5, 2, seed='c')))
+
+
+@refused(1, 'Gemm: C does not broadcast to the result')
+def gemm_double(b):
+    b.op('Gemm', b.input(x(2, 4, dtype=f64)), b.const(x(4, 5, seed='w', dtype=f64)), b.const(x(2, seed='c', dtype=f64)))
+
+
+@refused(1, 'taps do not fit the input', opset=18)
+def col2im(b):
+    b.op('Col2Im', b.input(x(1, 4, 4)), b.const(np.full(4, 1 << 20)), b.const(np.array([1 << 20] * 3 + [16])))
+
+
+@refused(1, 'an empty input has neither border nor reflection')
+def grid_of_nothing(b):
+    b.op('GridSample', b.input(x(1, 1, 0, 4)), b.input(x(1, 2, 2, 2)), padding_mode='border')
+
+
+@refused(1, 'axis 7 is outside a tensor of rank 3', opset=18)
+def axis_of_dft(b):
+    b.op('DFT', b.input(x(2, 4, 1)), axis=7)
+
+
+@refused(1, 'axis 7 is outside a tensor of rank 2')
+def axis_of_split(b):
+    b.op('Split', b.input(x(2, 4)), out=2, axis=7)
+
+
+@refused(1, 'axis 7 is outside a tensor of rank 2', opset=18)
+def axis_of_centercroppad(b):
+    b.op('CenterCropPad', b.input(x(2, 4)), b.const(np.array([3])), axes=[7])
+
+
+@refused(3, '3 unsupported: node n0: BitwiseNot: float32 input; node n1: Not: float32 input; node n2: Exp: int32 input', opset=18)
+def unary_types(b):
+    a = b.input(x(2))
+    b.op('BitwiseNot', a)
+    b.op('Not', a)
+    b.op('Exp', b.input(np.array([1, 2], np.int32)))
+
+
+@refused(3, '8 unsupported: node n0: Resize: nearest_mode up; node n1: Resize: keep_aspect_ratio_policy up; node n2: GridSample: padding_mode up; '
+            'node n3: RoiAlign: mode up; node n4: RoiAlign: coordinate_transformation_mode up; node n5: GRU: direction up; '
+            'node n6: NegativeLogLikelihoodLoss: reduction up; node n7: SoftmaxCrossEntropyLoss: reduction up', opset=18)
+def words(b):
+    im, labels = b.input(x(1, 2, 4, 4)), b.const(np.array([1]))
+    boxes = b.const(np.array([[0, 0, 2, 2]], f32)), b.const(np.array([0]))
+    b.op('Resize', im, '', b.const(np.array([1, 1, 2, 2], f32)), mode='nearest', nearest_mode='up')
+    b.op('Resize', im, '', '', b.const(np.array([1, 2, 8, 8])), keep_aspect_ratio_policy='up')
+    b.op('GridSample', im, b.input(x(1, 2, 2, 2)), padding_mode='up')
+    b.op('RoiAlign', im, *boxes, mode='up')
+    b.op('RoiAlign', im, *boxes, coordinate_transformation_mode='up')
+    b.op('GRU', b.input(x(3, 1, 2)), b.const(x(1, 6, 2)), b.const(x(1, 6, 2)), out=2, hidden_size=2, direction='up')
+    for op in ('NegativeLogLikelihoodLoss', 'SoftmaxCrossEntropyLoss'):
+        b.op(op, b.input(x(1, 3)), labels, reduction='up')
+
+
+@family(18)
+def dropping(b):
+    """Training: the seed is an integer."""
+    a, half, on = b.input(np.ones((1, 64), f32)), b.const(f32(.5)), b.const(np.array(True))
+    for seed in (1, 2, 1):
+        b.op('Dropout', a, half, on, seed=seed)
+
+
+@family(17)
+def newer(b):
+    """Gelu brings opset 20, where DFT's axis is an input."""
+    im, w = b.input(x(1, 1, 4, 1)), b.const(np.ones((1, 1, 1, 1), f32))
+    y = b.op('FusedConv', im, w, keep=False, activation='Relu', domain='com.microsoft')
+    y = b.op('BiasGelu', y, b.const(f32([.5])), keep=False, domain='com.microsoft')
+    b.op('DFT', y, axis=2)
+
+
 def main(args):
     if args[:1] == ['--list']:
         print('\n'.join(FAMILIES))
+        return
+    if args[:1] == ['--refused']:
+        with open('refused.txt', 'w') as f:
+            for name, (make, opset, tool, status, text) in REFUSED.items():
+                b = Builder(opset)
+                make(b)
+                b.save(name)
+                print(name, tool, status, text, file=f)
         return
     for name in args or FAMILIES:
         f, opset = FAMILIES[name]

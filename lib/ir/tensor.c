@@ -23,6 +23,13 @@ size_t dtype_size(enum dtype t)
     return (unsigned)t < sizeof dtypes / sizeof *dtypes ? dtypes[t].size : 0;
 }
 
+int64_t dtype_least(enum dtype t)
+{
+    bool is_signed = t == DT_I8 || t == DT_I16 || t == DT_I32 || t == DT_I64;
+
+    return is_signed ? INT64_MIN >> (64 - 8 * dtype_size(t)) : 0;
+}
+
 const char *dtype_name(enum dtype t)
 {
     return (unsigned)t < sizeof dtypes / sizeof *dtypes ? dtypes[t].name : "unknown type";

@@ -70,6 +70,8 @@ static inline bool dtype_is_float(enum dtype t)
 {
     return t == DT_F32 || t == DT_F64 || t == DT_F16 || t == DT_BF16;
 }
+/* The least value of an integer type; its greatest one has all other bits (tensor_put_int cuts them). */
+int64_t dtype_least(enum dtype t);
 /* n elements converted; float16 and bfloat16 are exact, integers round to nearest. */
 void dtype_to_f32(float *out, const void *in, enum dtype t, size_t n);
 /* n floats converted to t: rounds half to even for f16/bf16 and integers, which saturate. */

@@ -105,7 +105,7 @@ int expand_fusedconv(struct import *c, struct graph *g, struct node *n)
     if (*activation != '\0') {
         const struct op *op = op_find(activation);
 
-        if (op == NULL || op->act == NULL) {
+        if (op == NULL || (op->act == NULL && op->id != OP_HARDSIGMOID)) {
             issues_add(&c->issues, "node %s: FusedConv: activation %s", n->name, activation);
             return 0;
         }

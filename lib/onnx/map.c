@@ -107,7 +107,7 @@ static const struct onnx_op rows[] = {
     { "LessOrEqual", OP_LESSOREQUAL, 1, "", NULL },
     { "Log", OP_LOG, 1, "", NULL },
     { "LogSoftmax", OP_LOGSOFTMAX, 1, "axis:i", upgrade_softmax },
-    { "Loop", OP_LOOP, 1 << 20, "body:g", NULL },
+    { "Loop", OP_LOOP, 1 << 20, "body:g", upgrade_loop },
     { "LpNormalization", OP_LPNORMALIZATION, 1, "axis:i p:i", NULL },
     { "LpPool", OP_LPPOOL, 1, WINDOW "ceil_mode:i p:if", NULL },
     { "MatMul", OP_MATMUL, 1, "", NULL },

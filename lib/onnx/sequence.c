@@ -195,10 +195,11 @@ static int parts_of(struct import *c, const struct node *n, int64_t axis, struct
     size = 1;
     if (split != NULL && (!constant_ints(c->m, split, &size, 1, &count) || size < 1))
         return -1;
-    if ((dim + size - 1) / size > 1024)
-        return -1;
-    for (count = 0; count * size < dim; count++)
-        each[count] = (count + 1) * size <= dim ? size : dim - count * size;
+    for (count = 0; dim > 0; dim -= size) {
+        if (count == 1024)
+            return -1;
+        each[count++] = size < dim ? size : dim;
+    }
     *lengths = import_ints(c, n, "lengths", each, count);
     return count;
 }

@@ -262,6 +262,15 @@ int upgrade_scan(struct import *c, struct graph *g, struct node *n)
     return 0;
 }
 
+/* Trip count and condition may both be left out, and are inputs 0 and 1 all the same. */
+int upgrade_loop(struct import *c, struct graph *g, struct node *n)
+{
+    (void)g;
+    while (n->nin < 2)
+        node_set_in(c->m, n, n->nin, NULL);
+    return 0;
+}
+
 int upgrade_slice(struct import *c, struct graph *g, struct node *n)
 {
     (void)g;

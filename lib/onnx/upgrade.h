@@ -17,6 +17,7 @@ int upgrade_concat(struct import *c, struct graph *g, struct node *n);   /* belo
 int upgrade_reshape(struct import *c, struct graph *g, struct node *n);  /* below 5 */
 int upgrade_roialign(struct import *c, struct graph *g, struct node *n); /* below 16 */
 int upgrade_dft(struct import *c, struct graph *g, struct node *n);      /* below 20 */
+int upgrade_loop(struct import *c, struct graph *g, struct node *n);     /* all */
 int upgrade_scan(struct import *c, struct graph *g, struct node *n);     /* 8 */
 int upgrade_tile(struct import *c, struct graph *g, struct node *n);     /* below 6 */
 int upgrade_topk(struct import *c, struct graph *g, struct node *n);     /* below 10 */

@@ -226,6 +226,17 @@ static void modernize(struct writer *w, const struct node *n, Onnx__NodeProto *p
 
         p->attribute = grow(w, p->attribute, &p->n_attribute, attribute(w, &parts));
     }
+    if (w->opset >= 20 && id == OP_DFT) {
+        Onnx__AttributeProto *axis = take_attribute(p, "axis");
+
+        while (axis != NULL && p->n_input < 2)
+            p->input = grow(w, p->input, &p->n_input, (void *)"");
+        if (axis != NULL)
+            p->input = grow(
+                w, p->input, &p->n_input,
+                (void *)edit_constant(w->d, edit_name(w->d, n->name, "_axis"), DT_I64, 0, NULL,
+                                      (struct fresh){ .kind = FRESH_BYTES, .bytes = &axis->i }));
+    }
     for (size_t i = 0; i < p->n_attribute && id == OP_GRIDSAMPLE; i++) {
         ProtobufCBinaryData *mode = &p->attribute[i]->s;
 

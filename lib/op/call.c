@@ -170,3 +170,13 @@ int call_axis(struct call *c, int64_t axis, int rank)
         return call_fail(c, "axis %lld is outside a tensor of rank %d", (long long)axis, rank);
     return (int)(axis < 0 ? axis + rank : axis);
 }
+
+int call_word(struct call *c, const char *name, const char *const *list, int n, int absent)
+{
+    const char *s = attr_string(c->node, name, list[absent]);
+
+    for (int i = 0; i < n; i++)
+        if (strcmp(s, list[i]) == 0)
+            return i;
+    return call_unsupported(c, "%s %s", name, s);
+}

@@ -5,6 +5,16 @@
 
 #include "op/rows.h"
 
+/* Types that are not known yet may still agree. */
+static bool same_type(struct call *c, int i, enum dtype a, enum dtype b)
+{
+    if (a == DT_NONE || b == DT_NONE || a == b)
+        return true;
+    call_fail(c, "output %d is %s in one branch and %s in the other", i, dtype_name(a),
+              dtype_name(b));
+    return false;
+}
+
 /* While inferring with an unknown condition both branches are looked at: where they agree, so does
  * the output; else its shape is unknown. */
 static int if_infer(struct call *c, const struct graph *yes, const struct graph *no)
@@ -21,6 +31,8 @@ static int if_infer(struct call *c, const struct graph *yes, const struct graph 
     for (int i = 0; i < c->nout && rc == 0; i++) {
         if (c->out[i] == NULL)
             continue;
+        if (!same_type(c, i, c->out[i]->dtype, other[i].dtype))
+            rc = -1;
         c->out[i]->data = NULL;
         if (!shape_equal(&c->out[i]->shape, &other[i].shape))
             c->out[i]->shape = shape_unknown();
@@ -40,6 +52,9 @@ int op_if(struct call *c)
         return call_fail(c, "a branch is missing");
     if (yes->graph->nout != c->nout || no->graph->nout != c->nout)
         return call_fail(c, "a branch has not %d outputs", c->nout);
+    for (int i = 0; i < c->nout; i++)
+        if (!same_type(c, i, yes->graph->out[i]->dtype, no->graph->out[i]->dtype))
+            return -1;
     if (!call_has_data(c, 0))
         return c->infer ? if_infer(c, yes->graph, no->graph) : call_fail(c, "no condition");
     if (shape_count(&c->in[0]->shape) != 1)
@@ -103,6 +118,7 @@ static int loop_trips(struct call *c, struct loop *l, int64_t most, bool go)
         for (int i = 0; i < l->nstate; i++) {
             c->ops->drop(c, &l->state[2 + i]);
             l->state[2 + i] = l->result[1 + i];
+            l->result[1 + i] = (struct tensor){ 0 };
         }
         for (int i = 0; i < l->nscan; i++) {
             if (rows_add(c, &l->scans[i], &l->result[1 + l->nstate + i], i) < 0)
@@ -132,7 +148,8 @@ int op_loop(struct call *c)
     int64_t most = TRIPS_MAX + 1;
     int rc = -1;
 
-    if (body == NULL || body->type != ATTR_GRAPH || body->graph->nin != c->nin || l.nstate > 60)
+    if (body == NULL || body->type != ATTR_GRAPH || body->graph->nin != c->nin || l.nstate < 0 ||
+        l.nstate > 60)
         return call_fail(c, "the body does not fit the inputs");
     l.body = body->graph;
     l.nscan = l.body->nout - 1 - l.nstate;
@@ -160,6 +177,8 @@ int op_loop(struct call *c)
         rc = loop_outputs(c, &l);
     for (int i = 0; i < l.nstate; i++)
         c->ops->drop(c, &l.state[2 + i]);
+    for (int i = 0; i < 1 + l.nstate + l.nscan; i++) /* what an error left */
+        c->ops->drop(c, &l.result[i]);
     for (int i = 0; i < l.nscan; i++)
         buf_release(&l.scans[i].bytes);
     free(l.state);

@@ -167,16 +167,22 @@ static float align_cell(const struct roi *r, const float *x, const float *box, i
 
 int op_roialign(struct call *c)
 {
+    static const char *const modes[] = { "avg", "max" };
+    static const char *const origins[] = { "half_pixel", "output_half_pixel" };
     const struct shape *x = &c->in[0]->shape, *rois = &c->in[1]->shape;
+    int mode = call_word(c, "mode", modes, 2, 0),
+        origin = call_word(c, "coordinate_transformation_mode", origins, 2, 0);
     struct roi r = { .oh = attr_int(c->node, "output_height", 1),
                      .ow = attr_int(c->node, "output_width", 1),
                      .ratio = attr_int(c->node, "sampling_ratio", 0),
                      .scale = attr_float(c->node, "spatial_scale", 1),
-                     .max = strcmp(attr_string(c->node, "mode", "avg"), "max") == 0 };
-    const char *mode = attr_string(c->node, "coordinate_transformation_mode", "half_pixel");
+                     .max = mode == 1,
+                     .half = origin == 0 ? 0.5f : 0 };
     struct shape s;
     float *y;
 
+    if (c->failed)
+        return -1;
     if (c->in[0]->dtype == DT_F64)
         return call_as_f32(c, op_roialign);
     if (x->rank != 4 || rois->rank != 2 || rois->dim[1] != 4 || c->in[0]->dtype != DT_F32 ||
@@ -185,7 +191,6 @@ int op_roialign(struct call *c)
         return call_fail(c, "input, rois and batch indices do not fit");
     r.h = x->dim[2];
     r.w = x->dim[3];
-    r.half = strcmp(mode, "half_pixel") == 0 ? 0.5f : 0;
     s = shape_of(4, (int64_t[]){ rois->dim[0], x->dim[1], r.oh, r.ow });
     y = call_out(c, 0, DT_F32, &s, false);
     for (int64_t k = 0; y != NULL && k < rois->dim[0]; k++) {

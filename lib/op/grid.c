@@ -79,17 +79,17 @@ static float sample(const struct sampler *s, const float *x, const struct taps *
 
 static int read_sampler(struct call *c, struct sampler *s)
 {
-    const char *mode = attr_string(c->node, "mode", "linear"),
-               *padding = attr_string(c->node, "padding_mode", "zeros");
+    static const char *const modes[] = { "nearest", "linear", "bilinear", "cubic", "bicubic" };
+    static const char *const paddings[] = { "zeros", "border", "reflection" };
+    static const int ntaps[] = { 1, 2, 2, TAPS, TAPS };
+    int mode = call_word(c, "mode", modes, 5, 1),
+        padding = call_word(c, "padding_mode", paddings, 3, 0);
 
-    *s = (struct sampler){ .align = attr_int(c->node, "align_corners", 0) != 0,
-                           .zeros = strcmp(padding, "zeros") == 0,
-                           .reflect = strcmp(padding, "reflection") == 0 };
-    s->ntaps = strcmp(mode, "nearest") == 0                                   ? 1
-               : strcmp(mode, "linear") == 0 || strcmp(mode, "bilinear") == 0 ? 2
-               : strcmp(mode, "cubic") == 0 || strcmp(mode, "bicubic") == 0   ? TAPS
-                                                                              : 0;
-    return s->ntaps == 0 ? call_unsupported(c, "mode %s", mode) : 0;
+    *s = (struct sampler){ .ntaps = mode < 0 ? 0 : ntaps[mode],
+                           .align = attr_int(c->node, "align_corners", 0) != 0,
+                           .zeros = padding == 0,
+                           .reflect = padding == 2 };
+    return call_end(c);
 }
 
 int op_gridsample(struct call *c)
@@ -113,6 +113,8 @@ int op_gridsample(struct call *c)
         points *= g->dim[1 + i];
         cells *= x->dim[2 + i];
     }
+    if (cells == 0 && !how.zeros)
+        return call_fail(c, "an empty input has neither border nor reflection");
     y = call_out(c, 0, DT_F32, &s, false);
     if (y == NULL || shape_count(&s) == 0)
         return call_end(c);

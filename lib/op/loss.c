@@ -25,13 +25,14 @@ static void log_softmax(float *y, const float *x, int64_t n, int64_t c, int64_t 
         }
 }
 
+enum reduction { NONE, SUM, MEAN };
+
 /* The loss of log-probabilities `p`; one number, or one a label. */
 static int reduce_loss(struct call *c, const float *p, float *y, int64_t n, int64_t classes,
-                       int64_t inner)
+                       int64_t inner, enum reduction reduction)
 {
-    const char *reduction = attr_string(c->node, "reduction", "mean");
     const float *weight = call_has(c, 2) ? c->in[2]->data : NULL;
-    bool each = strcmp(reduction, "none") == 0, any = attr_find(c->node, "ignore_index") != NULL;
+    bool each = reduction == NONE, any = attr_find(c->node, "ignore_index") != NULL;
     int64_t ignored = attr_int(c->node, "ignore_index", 0);
     double sum = 0, total = 0;
 
@@ -53,13 +54,15 @@ static int reduce_loss(struct call *c, const float *p, float *y, int64_t n, int6
             total += w;
         }
     if (!each)
-        *y = (float)(strcmp(reduction, "mean") == 0 ? sum / total : sum);
+        *y = (float)(reduction == MEAN ? sum / total : sum);
     return 0;
 }
 
 static int loss(struct call *c, bool softmax)
 {
+    static const char *const reductions[] = { "none", "sum", "mean" };
     const struct tensor *x = c->in[0], *label = c->in[1];
+    int reduction = call_word(c, "reduction", reductions, 3, MEAN);
     struct shape s = { .rank = 0 };
     int64_t n, classes, inner;
     const float *p = x->data;
@@ -75,7 +78,9 @@ static int loss(struct call *c, bool softmax)
     inner = shape_inner(&x->shape, 1);
     if (call_has(c, 2) && (shape_count(&c->in[2]->shape) != classes || c->in[2]->dtype != DT_F32))
         return call_fail(c, "the weights do not fit the classes");
-    if (strcmp(attr_string(c->node, "reduction", "mean"), "none") == 0)
+    if (reduction < 0)
+        return -1;
+    if (reduction == NONE)
         s = label->shape;
     y = call_out(c, 0, DT_F32, &s, false);
     if (softmax) {
@@ -87,7 +92,8 @@ static int loss(struct call *c, bool softmax)
         log_softmax(logs, x->data, n, classes, inner);
         p = logs;
     }
-    return y == NULL ? call_end(c) : reduce_loss(c, p, y, n, classes, inner);
+    return y == NULL ? call_end(c)
+                     : reduce_loss(c, p, y, n, classes, inner, (enum reduction)reduction);
 }
 
 int op_nllloss(struct call *c)

@@ -7,6 +7,7 @@
 #include "op/integer.h"
 #include "op/act.h"
 #include "op/prim.h"
+#include "op/strides.h"
 
 struct matmul {
     struct shape a, b; /* what prim was made for */
@@ -231,7 +232,7 @@ int op_gemm(struct call *c)
     enum dtype t = c->in[0]->dtype;
     bool row_bias, has_c = call_has(c, 2) && beta != 0;
     const float *bias = NULL;
-    struct shape y;
+    struct shape y, both;
     int64_t k;
     float *out;
 
@@ -246,9 +247,7 @@ int op_gemm(struct call *c)
     if (k != b->dim[tb ? 1 : 0])
         return call_fail(c, "inner dims %lld and %lld differ", (long long)k,
                          (long long)b->dim[tb ? 1 : 0]);
-    if (has_c && shape_count(&c->in[2]->shape) != 1 && shape_count(&c->in[2]->shape) != y.dim[1] &&
-        shape_count(&c->in[2]->shape) != y.dim[0] &&
-        shape_count(&c->in[2]->shape) != shape_count(&y))
+    if (has_c && !(shape_broadcast(&both, &c->in[2]->shape, &y) && shape_equal(&both, &y)))
         return call_fail(c, "C does not broadcast to the result");
     out = call_out_over(c, 0, t, &y, false, c->residual != NULL ? c->nin : -1);
     if (out == NULL || shape_count(&y) == 0)

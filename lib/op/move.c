@@ -170,7 +170,9 @@ int op_split(struct call *c)
     size_t size = dtype_size(x->dtype);
     struct shape memory = memory_shape(x);
 
-    if (axis < 0 || c->nout > 1024)
+    if (axis < 0)
+        return -1;
+    if (c->nout > 1024)
         return call_fail(c, "more than 1024 outputs");
     whole = x->shape.dim[axis];
     if (call_has(c, 1)) {
@@ -284,7 +286,9 @@ int op_centercroppad(struct call *c)
     for (int i = 0; i < n; i++) {
         int axis = call_axis(c, axes[i], rank);
 
-        if (axis < 0 || want[i] < 0)
+        if (axis < 0)
+            return -1;
+        if (want[i] < 0)
             return call_fail(c, "dim %lld of axis %lld", (long long)want[i], (long long)axes[i]);
         y.dim[axis] = want[i];
     }

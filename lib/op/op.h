@@ -174,6 +174,9 @@ bool call_ints(struct call *c, int i, int64_t *out, int max, int *n);
 /* True where input i exists (and, call_has_data, its contents can be read now). */
 bool call_has(const struct call *c, int i);
 bool call_has_data(const struct call *c, int i);
+/* Which of the n words of `list` a string attribute is (`absent` where it is left out), or -1 with an
+ * error. */
+int call_word(struct call *c, const char *name, const char *const *list, int n, int absent);
 /* An axis in -rank … rank-1 as 0 … rank-1, or -1 with an error. */
 int call_axis(struct call *c, int64_t axis, int rank);
 /* The call with double operands rounded to float32, its float32 results widened (op/narrow.c). */

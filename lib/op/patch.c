@@ -40,12 +40,14 @@ static int read_patch(struct call *c, struct patch *p)
     return 0;
 }
 
+/* The product of dims, or INT64_MAX, which fits no tensor, where it is too large. */
 static int64_t count(const int64_t *dim, int n)
 {
     int64_t all = 1;
 
     for (int i = 0; i < n; i++)
-        all *= dim[i];
+        if (__builtin_mul_overflow(all, dim[i], &all))
+            return INT64_MAX;
     return all;
 }
 

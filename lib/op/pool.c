@@ -174,6 +174,15 @@ static int64_t flat_index(const struct pool3 *p, int64_t plane, int64_t cell, bo
     return plane * cells + (at[2] * p->in[1] + at[1]) * p->in[0] + at[0];
 }
 
+/* The maximum of a window that lies in the pads. */
+static void put_least(struct tensor *y, size_t i)
+{
+    if (dtype_is_float(y->dtype))
+        tensor_put(y, i, -INFINITY);
+    else
+        tensor_put_int(y, i, dtype_least(y->dtype));
+}
+
 /* MaxPool of any type, with Indices if wanted (row-major). */
 static void max_plain(const struct pool3 *p, struct call *c, int64_t *indices)
 {
@@ -200,6 +209,8 @@ static void max_plain(const struct pool3 *p, struct call *c, int64_t *indices)
         if (best >= 0 && c->out[0] != NULL)
             memcpy((char *)c->out[0]->data + (size_t)i * size,
                    (const char *)x->data + (size_t)best * size, size);
+        else if (c->out[0] != NULL)
+            put_least(c->out[0], (size_t)i);
         if (indices != NULL)
             indices[(n * p->c + ch) * outs + o] = flat_index(p, n * p->c + ch, cell, columns);
     }

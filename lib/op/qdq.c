@@ -12,6 +12,12 @@ struct axis {
     bool whole;                     /* one scale for all */
 };
 
+/* How many blocks cover a dim. */
+static int64_t blocks_of(int64_t dim, int64_t block)
+{
+    return dim / block + (dim % block != 0);
+}
+
 static int scale_axis(struct call *c, struct axis *a)
 {
     const struct shape *x = &c->in[0]->shape, *s = &c->in[1]->shape;
@@ -33,10 +39,9 @@ static int scale_axis(struct call *c, struct axis *a)
     a->inner = shape_inner(x, axis);
     blocks = s->rank == x->rank && s->rank > 1;
     if (blocks && block == 0 && s->dim[axis] > 0)
-        block = (x->dim[axis] + s->dim[axis] - 1) / s->dim[axis];
+        block = blocks_of(x->dim[axis], s->dim[axis]);
     for (int i = 0; i < x->rank && blocks; i++)
-        blocks =
-            s->dim[i] == (i == axis && block > 0 ? (x->dim[i] + block - 1) / block : x->dim[i]);
+        blocks = s->dim[i] == (i == axis && block > 0 ? blocks_of(x->dim[i], block) : x->dim[i]);
     if (blocks) {
         a->block = block;
         return c->in[0]->cl ? call_unsupported(c, "blocks of a feature map") : 0;
@@ -60,8 +65,7 @@ static size_t scale_index(const struct axis *a, int64_t i)
     k = i / a->inner % a->channels;
     if (a->block == 0)
         return (size_t)k;
-    return (size_t)((i / a->inner / a->channels * ((a->channels + a->block - 1) / a->block) +
-                     k / a->block) *
+    return (size_t)((i / a->inner / a->channels * blocks_of(a->channels, a->block) + k / a->block) *
                         a->inner +
                     i % a->inner);
 }

@@ -18,13 +18,18 @@ static uint64_t mixed(uint64_t x)
 /* Number i of the node's stream, in (0, 1). */
 static double uniform(const struct node *n, uint64_t i)
 {
-    float seed = attr_float(n, "seed", 0);
-    uint32_t bits;
+    const struct attr *seed = attr_find(n, "seed"); /* a float, Dropout's an integer */
+    uint64_t key = (uint32_t)n->id + 1;
 
-    memcpy(&bits, &seed, sizeof bits);
-    if (attr_find(n, "seed") == NULL)
-        bits = (uint32_t)n->id + 1;
-    return ((double)(mixed(mixed(bits) + i) >> 11) + 0.5) * 0x1p-53;
+    if (seed != NULL && seed->type == ATTR_INT) {
+        key = (uint64_t)seed->i;
+    } else if (seed != NULL) {
+        uint32_t bits;
+
+        memcpy(&bits, &seed->f, sizeof bits);
+        key = bits;
+    }
+    return ((double)(mixed(mixed(key) + i) >> 11) + 0.5) * 0x1p-53;
 }
 
 static enum dtype wanted(const struct call *c, enum dtype absent)

@@ -48,7 +48,8 @@ static void whole_row(void *ctx, const int64_t *at, int64_t out, int64_t n, cons
             r->whole = (int64_t)((uint64_t)r->whole * (uint64_t)v);
             break;
         case OP_REDUCEL1:
-            r->whole += v < 0 ? -v : v;
+            r->whole = (int64_t)((uint64_t)r->whole +
+                                 (v < 0 && r->x->dtype != DT_U64 ? -(uint64_t)v : (uint64_t)v));
             break;
         case OP_REDUCESUMSQUARE:
             r->whole = (int64_t)((uint64_t)r->whole + (uint64_t)v * (uint64_t)v);
@@ -127,20 +128,6 @@ static double finish(enum op_id id, double acc, int64_t n)
     }
 }
 
-/* The extremum of nothing, as numpy's initial values have it: the type's own least or greatest. */
-static int64_t extremum_of_none(enum op_id id, enum dtype t)
-{
-    int bits = (int)dtype_size(t) * 8;
-    bool is_signed = t == DT_I8 || t == DT_I16 || t == DT_I32 || t == DT_I64;
-    uint64_t most = UINT64_MAX >> (64 - bits + is_signed);
-
-    if (t == DT_BOOL)
-        most = 1;
-    if (id == OP_REDUCEMIN)
-        return (int64_t)most;
-    return is_signed ? -(int64_t)most - 1 : 0;
-}
-
 /* Which dims go; false on an error. An empty list means all, or none with noop_with_empty_axes. */
 static bool reduced_axes(struct call *c, bool gone[RANK_MAX], bool *noop)
 {
@@ -191,8 +178,9 @@ static void reduce_row(void *ctx, const int64_t *at, int64_t out, int64_t n, con
                 r->whole /= o->count;
             if (is_extremum(r->id) && r->x->dtype == DT_U64)
                 r->whole ^= INT64_MIN;
-            if (is_extremum(r->id) && !r->any)
-                r->whole = extremum_of_none(r->id, r->x->dtype);
+            if (is_extremum(r->id) && !r->any) /* of nothing, as numpy's initial values have it */
+                r->whole =
+                    r->id == OP_REDUCEMAX ? dtype_least(r->x->dtype) : ~dtype_least(r->x->dtype);
             tensor_put_int(o->y, k, r->whole);
         } else {
             r->acc = start(r->id);

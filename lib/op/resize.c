@@ -27,11 +27,12 @@ struct taps {
 
 enum coordinates { HALF_PIXEL, SYMMETRIC, PYTORCH, ALIGN, ASYMMETRIC, HALF_PIXEL_NN, CROP };
 enum mode { NEAREST, LINEAR, CUBIC };
+enum rounding { PREFER_FLOOR, PREFER_CEIL, FLOOR, CEIL };
 
 struct how {
     enum coordinates coordinates;
     enum mode mode;
-    const char *nearest;
+    enum rounding rounding;
     double cubic_a;
     bool exclude_outside, antialias;
     float outside; /* extrapolation_value */
@@ -67,13 +68,16 @@ static int64_t nearest(const struct how *h, double exact)
 {
     float x = (float)exact;
 
-    if (strcmp(h->nearest, "floor") == 0)
+    switch (h->rounding) {
+    case FLOOR:
         return (int64_t)floorf(x);
-    if (strcmp(h->nearest, "ceil") == 0)
+    case CEIL:
         return (int64_t)ceilf(x);
-    if (strcmp(h->nearest, "round_prefer_ceil") == 0)
+    case PREFER_CEIL:
         return (int64_t)floorf(x + 0.5f);
-    return (int64_t)ceilf(x - 0.5f);
+    default:
+        return (int64_t)ceilf(x - 0.5f);
+    }
 }
 
 static int64_t clamp(int64_t i, int64_t n)
@@ -183,13 +187,14 @@ static int read_axes(struct call *c, int64_t axes[RANK_MAX])
 
 static int by_sizes(struct call *c, struct axis *a, const int64_t *axes, int naxes)
 {
-    const char *policy = attr_string(c->node, "keep_aspect_ratio_policy", "stretch");
-    bool stretched = strcmp(policy, "stretch") == 0, larger = strcmp(policy, "not_smaller") == 0;
+    static const char *const policies[] = { "stretch", "not_larger", "not_smaller" };
+    int policy = call_word(c, "keep_aspect_ratio_policy", policies, 3, 0);
+    bool stretched = policy == 0, larger = policy == 2;
     int64_t sizes[RANK_MAX];
     double one = 0;
     int n;
 
-    if (!call_ints(c, 3, sizes, RANK_MAX, &n))
+    if (policy < 0 || !call_ints(c, 3, sizes, RANK_MAX, &n))
         return c->failed ? -1 : 0;
     if (n != naxes)
         return call_fail(c, "%d sizes for %d dims", n, naxes);
@@ -255,16 +260,6 @@ static int target(struct call *c, const struct how *h, struct axis *a)
     return 1;
 }
 
-static int word(struct call *c, const char *name, const char *const *list, int n, int absent)
-{
-    const char *s = attr_string(c->node, name, list[absent]);
-
-    for (int i = 0; i < n; i++)
-        if (strcmp(s, list[i]) == 0)
-            return i;
-    return call_unsupported(c, "%s %s", name, s);
-}
-
 static int read_how(struct call *c, struct how *h)
 {
     static const char *const coordinates[] = { "half_pixel",         "half_pixel_symmetric",
@@ -272,17 +267,20 @@ static int read_how(struct call *c, struct how *h)
                                                "asymmetric",         "tf_half_pixel_for_nn",
                                                "tf_crop_and_resize" };
     static const char *const modes[] = { "nearest", "linear", "cubic" };
-    int coordinate_mode = word(c, "coordinate_transformation_mode", coordinates, 7, 0),
-        mode = word(c, "mode", modes, 3, 0);
+    static const char *const roundings[] = { "round_prefer_floor", "round_prefer_ceil", "floor",
+                                             "ceil" };
+    int coordinate_mode = call_word(c, "coordinate_transformation_mode", coordinates, 7, 0),
+        mode = call_word(c, "mode", modes, 3, 0),
+        rounding = call_word(c, "nearest_mode", roundings, 4, 0);
 
     *h = (struct how){ (enum coordinates)coordinate_mode,
                        (enum mode)mode,
-                       attr_string(c->node, "nearest_mode", "round_prefer_floor"),
+                       (enum rounding)rounding,
                        attr_float(c->node, "cubic_coeff_a", -0.75f),
                        attr_int(c->node, "exclude_outside", 0) != 0,
                        attr_int(c->node, "antialias", 0) != 0 && mode != NEAREST,
                        attr_float(c->node, "extrapolation_value", 0) };
-    return coordinate_mode < 0 || mode < 0 ? -1 : 0;
+    return call_end(c);
 }
 
 /* Dims in memory order: channels last where the tensor lies so. */

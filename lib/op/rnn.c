@@ -52,7 +52,7 @@ static const struct {
 struct rnn {
     int64_t t, b, i, h, d; /* steps, batch, input, hidden, directions */
     int gates;
-    bool batch_first;
+    bool batch_first, reverse;
     float clip;
     struct activation activation[6]; /* f, g, h of each direction */
 };
@@ -122,8 +122,11 @@ static int read_activations(struct call *c, struct rnn *r, const enum kind *abse
 static int rnn_init(struct call *c, struct rnn *r, int gates)
 {
     const struct shape *x = &c->in[0]->shape, *w = &c->in[1]->shape, *rec = &c->in[2]->shape;
-    const char *direction = attr_string(c->node, "direction", "forward");
+    static const char *const directions[] = { "forward", "reverse", "bidirectional" };
+    int direction = call_word(c, "direction", directions, 3, 0);
 
+    if (direction < 0)
+        return -1;
     for (int i = 0; i < c->nin; i++)
         if (c->in[i] != NULL && i != 4 && c->in[i]->dtype != DT_F32)
             return call_unsupported(c, "%s input", dtype_name(c->in[i]->dtype));
@@ -131,7 +134,8 @@ static int rnn_init(struct call *c, struct rnn *r, int gates)
         return call_fail(c, "X, W and R must be of rank 3");
     *r = (struct rnn){ .batch_first = attr_int(c->node, "layout", 0) != 0,
                        .gates = gates,
-                       .d = strcmp(direction, "bidirectional") == 0 ? 2 : 1,
+                       .reverse = direction == 1,
+                       .d = direction == 2 ? 2 : 1,
                        .i = x->dim[2],
                        .clip = attr_float(c->node, "clip", 0) };
     r->t = x->dim[r->batch_first ? 1 : 0];
@@ -250,7 +254,7 @@ static void run_direction(struct call *c, const struct rnn *r, struct pass *p, i
     int64_t gh = r->gates * r->h;
     const float *w = (const float *)c->in[1]->data + d * gh * r->i, *x = c->in[0]->data;
     const float *bias = call_has(c, 3) ? (const float *)c->in[3]->data + d * 2 * gh : NULL;
-    bool reverse = d == 1 || strcmp(attr_string(c->node, "direction", "forward"), "reverse") == 0;
+    bool reverse = d == 1 || r->reverse;
 
     p->r = (const float *)c->in[2]->data + d * gh * r->h;
     p->rb = bias != NULL ? bias + gh : NULL;

@@ -9,8 +9,8 @@ int rows_add(struct call *c, struct rows *s, const struct tensor *t, int i)
 {
     size_t size = tensor_size(t);
 
-    if (s->rows++ > 0 && !shape_equal(&s->row.shape, &t->shape))
-        return call_fail(c, "scan output %d changes its shape", i);
+    if (s->rows++ > 0 && (!shape_equal(&s->row.shape, &t->shape) || s->row.dtype != t->dtype))
+        return call_fail(c, "scan output %d changes its shape or type", i);
     s->row = *t;
     s->row.data = NULL;
     if (t->cl && size > 0) {

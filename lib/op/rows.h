@@ -5,7 +5,7 @@
 
 #include "op/op.h"
 
-/* Collects one scan output: rows of equal shape, one an iteration. */
+/* Collects one scan output: rows of equal shape and type, one an iteration. */
 struct rows {
     struct tensor row; /* shape and type of a row; DT_NONE before the first */
     int64_t rows;

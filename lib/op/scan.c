@@ -55,6 +55,10 @@ static int sweep_init(struct call *c, struct sweep *s)
 
         if (x->rank < s->batched + (k >= 0))
             return call_fail(c, "input %d of rank %d", i, x->rank);
+        /* (while inferring, a free batch counts as 1) */
+        if (s->batched && i > 0 && !c->infer && s->batch != x->dim[0])
+            return call_fail(c, "batches of %lld and %lld", (long long)s->batch,
+                             (long long)x->dim[0]);
         if (s->batched)
             s->batch = x->dim[0];
         if (k < 0)
@@ -105,7 +109,9 @@ static int sweep_infer(struct call *c, struct sweep *s)
 
         if (c->out[i] == NULL)
             continue;
-        if (i >= s->nstate && (y.rank < 0 || y.rank + 1 + s->batched > RANK_MAX)) {
+        if (i >= s->nstate && y.rank + 1 + s->batched > RANK_MAX)
+            return call_unsupported(c, "a scan output of rank %d", y.rank + 1 + s->batched);
+        if (i >= s->nstate && y.rank < 0) {
             call_unknown(c, i, s->out[i].dtype);
             continue;
         }
@@ -176,6 +182,7 @@ static int sweep_step(struct call *c, struct sweep *s, int64_t b, int64_t t)
     for (int i = 0; i < s->nstate; i++) {
         c->ops->drop(c, &s->in[i]);
         s->in[i] = s->out[i];
+        s->out[i] = (struct tensor){ 0 };
     }
     for (int i = 0; i < s->nrow; i++) {
         if (rows_add(c, &s->rows[i], &s->out[s->nstate + i], i) < 0)
@@ -232,6 +239,8 @@ static int sweep_outputs(struct call *c, struct sweep *s)
         if (!state && s->batched && i < c->nout && c->out[i] != NULL) {
             struct shape *y = &c->out[i]->shape;
 
+            if (y->rank == RANK_MAX)
+                return call_unsupported(c, "a scan output of rank %d", y->rank + 1);
             memmove(y->dim + 1, y->dim, (size_t)y->rank++ * sizeof *y->dim);
             y->dim[0] = s->batch;
             y->dim[1] = s->steps;
@@ -259,6 +268,8 @@ int op_scan(struct call *c)
             s.whole[i] = axis_first(c->in[s.nstate + i], s.axis[i], s.batched);
         if (sweep_run(c, &s) == 0)
             rc = sweep_outputs(c, &s);
+        for (int i = 0; i < s.body->nout; i++) /* what an error left */
+            c->ops->drop(c, &s.out[i]);
         for (int i = 0; i < s.nslice; i++)
             if (s.whole[i].data != c->in[s.nstate + i]->data)
                 free(s.whole[i].data);

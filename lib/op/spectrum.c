@@ -83,7 +83,9 @@ int op_dft(struct call *c)
     if (call_has(c, 2) && !call_ints(c, 2, &axis, 1, &count))
         return c->failed ? -1 : call_unknown(c, 0, x->dtype);
     axis = call_axis(c, axis, rank);
-    if (axis < 0 || axis == rank - 1)
+    if (axis < 0)
+        return -1;
+    if (axis == rank - 1)
         return call_fail(c, "the axis must not be the last dim");
     n = length = s.dim[axis];
     if (call_has(c, 1) && !call_ints(c, 1, &length, 1, &count))

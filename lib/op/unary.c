@@ -186,14 +186,14 @@ CLONES static int unary_f32(struct call *c, float *y, const float *x, size_t n)
 }
 
 /* Any integer type; unsigned 64-bit numbers go as their bits, which Abs, Relu and Sign see to. */
-static int unary_int(struct call *c, struct tensor *y, const struct tensor *x, size_t n)
+static void unary_int(const struct node *k, struct tensor *y, const struct tensor *x, size_t n)
 {
     bool big = x->dtype == DT_U64;
 
     for (size_t i = 0; i < n; i++) {
         int64_t v = tensor_get_int(x, i);
 
-        switch (c->node->op->id) {
+        switch (k->op->id) {
         case OP_ABS:
             v = v < 0 && !big ? (int64_t) - (uint64_t)v : v;
             break;
@@ -209,18 +209,35 @@ static int unary_int(struct call *c, struct tensor *y, const struct tensor *x, s
         case OP_BITWISENOT:
             v = ~v;
             break;
-        case OP_NOT:
-            v = !v;
-            break;
         case OP_SHRINK:
-            v = (int64_t)value(OP_SHRINK, c->node, (double)v);
+            v = (int64_t)value(OP_SHRINK, k, (double)v);
             break;
-        default:
-            return call_unsupported(c, "%s", dtype_name(x->dtype));
+        default: /* OP_NOT */
+            v = !v;
         }
         tensor_put_int(y, i, v);
     }
-    return 0;
+}
+
+static bool has_type(enum op_id id, enum dtype t)
+{
+    bool is_float = t == DT_F32 || t == DT_F64;
+
+    switch (id) {
+    case OP_ABS:
+    case OP_NEG:
+    case OP_SIGN:
+    case OP_RELU:
+    case OP_SHRINK:
+    case OP_ISNAN:
+    case OP_ISINF:
+        return true;
+    case OP_BITWISENOT:
+    case OP_NOT:
+        return !is_float;
+    default:
+        return is_float;
+    }
 }
 
 static bool is_test(const struct node *n)
@@ -245,8 +262,11 @@ int op_unary(struct call *c)
     const struct tensor *x = c->in[0];
     size_t n = (size_t)shape_count(&x->shape);
     bool tests = is_test(c->node);
-    void *y = call_out_over(c, 0, tests ? DT_BOOL : x->dtype, &x->shape, x->cl, tests ? -1 : 0);
+    void *y;
 
+    if (!has_type(c->node->op->id, x->dtype))
+        return call_unsupported(c, "%s input", dtype_name(x->dtype));
+    y = call_out_over(c, 0, tests ? DT_BOOL : x->dtype, &x->shape, x->cl, tests ? -1 : 0);
     if (y == NULL)
         return call_end(c);
     if (tests)
@@ -257,7 +277,7 @@ int op_unary(struct call *c)
         for (size_t i = 0; i < n; i++)
             ((double *)y)[i] = value(c->node->op->id, c->node, ((const double *)x->data)[i]);
     else
-        return unary_int(c, c->out[0], x, n);
+        unary_int(c->node, c->out[0], x, n);
     return 0;
 }
 
