@@ -203,6 +203,8 @@ static void read_args(struct args *a, int argc, char **argv)
         read_option(a, o);
     if (optind < argc)
         cli_usage("unexpected argument '%s'", argv[optind]);
+    if (a->no_resize && (a->fit != NULL || a->resize != NULL))
+        cli_usage("--no-resize goes with neither --fit nor --resize");
     memcpy(given, (const char *[]){ a->mode, a->framework, a->model, a->cal_conf, a->output },
            sizeof given);
     for (int i = 0; i < 5; i++)
