@@ -136,13 +136,14 @@ install: all
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	install -m 644 pipeline.mk $(DESTDIR)$(DATADIR)
+	cd lib/torch && find tracer -name '*.py' -exec install -Dm 644 {} $(abspath $(DESTDIR)$(DATADIR))/{} \;
 	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOCDIR)
 	for m in $(MAN); do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}; done
 
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(DATADIR)/pipeline.mk
 	rm -f $(foreach m,$(notdir $(MAN)),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$m)
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)/tracer
 	-rmdir $(DESTDIR)$(DATADIR) 2>/dev/null
 
 dist:

@@ -79,6 +79,8 @@ static void read_options(struct options *o, int argc, char **argv)
 static int emit(const struct options *o, const struct model *m, const struct plan *p,
                 struct out *out, struct err *e)
 {
+    if (m->framework == FRAMEWORK_PYTORCH && !o->onnx)
+        return err_unsupported(e, "a PyTorch model is written as ONNX: --to onnx");
     return m->framework == FRAMEWORK_TENSORFLOW && !o->onnx
                ? tf_emit(m, p, &o->emit, out, e)
                : onnx_emit(m, p, &o->emit, out, o->output, e);

@@ -155,14 +155,16 @@ static int show_param(struct show *s, const char *path, struct err *e)
 
 static int show_weights(struct show *s, const char *path, struct err *e)
 {
+    struct arena a = { 0 };
     struct weights w;
     int rc;
 
     (void)path;
-    rc = weights_read(&w, &s->b, e);
+    rc = weights_read(&w, &a, &s->b, e);
     if (rc == 0)
         weights_show(&w, &s->out);
     weights_release(&w);
+    arena_release(&a);
     return rc;
 }
 
@@ -182,8 +184,8 @@ static const struct {
     enum format format;
     int (*show)(struct show *s, const char *path, struct err *e);
 } formats[] = {
-    { FORMAT_DOPT, show_dopt }, { FORMAT_BIN510, show_bin }, { FORMAT_BIN610, show_bin },
-    { FORMAT_NPY, show_npy },   { FORMAT_NPZ, show_npz },    { FORMAT_PARAM, show_param },
+    { FORMAT_DOPT, show_dopt },   { FORMAT_BIN510, show_bin }, { FORMAT_BIN610, show_bin },
+    { FORMAT_NPY, show_npy },     { FORMAT_NPZ, show_npz },    { FORMAT_PARAM, show_param },
     { FORMAT_PTH, show_weights },
 };
 

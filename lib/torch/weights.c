@@ -33,7 +33,7 @@ static int step(struct walk *k, int depth)
 static const char *joined(struct walk *k, const char *path, const char *between,
                           const struct obj *key)
 {
-    struct arena *a = &k->w->arena;
+    struct arena *a = k->w->arena;
     const char *name;
 
     if (key->kind == OBJ_STRING)
@@ -204,7 +204,7 @@ static int read_zip(struct walk *k, const struct blob *b)
     struct cursor c;
     struct pickle p;
 
-    if (zip_read(&w->zip, &w->arena, b, k->err) < 0)
+    if (zip_read(&w->zip, w->arena, b, k->err) < 0)
         return -1;
     order = zip_find(&w->zip, "byteorder");
     if (order != NULL && order->size >= 3 && memcmp(order->data, "big", 3) == 0)
@@ -213,9 +213,9 @@ static int read_zip(struct walk *k, const struct blob *b)
     if (m == NULL)
         return err_set(k->err, "no data.pkl in it: torch.save did not write this");
     c = cursor_of(m->data, (size_t)m->size);
-    if (pickle_read(&p, &c, &w->arena, k->err) < 0)
+    if (pickle_read(&p, &c, w->arena, k->err) < 0)
         return err_at(k->err, "data.pkl");
-    k->from = (struct storages){ &w->arena, &w->zip, "data", NULL };
+    k->from = (struct storages){ w->arena, &w->zip, "data", NULL };
     return walk(k, p.root, "", 0);
 }
 
@@ -227,7 +227,7 @@ static int read_storages(struct walk *k, struct cursor *c, const struct obj *key
         return err_set(k->err, "no list of storages");
     for (size_t i = 0; i < keys->nitems; i++) {
         const struct obj *key = keys->items[i];
-        struct storage *s = arena_alloc(&k->w->arena, sizeof *s);
+        struct storage *s = arena_alloc(k->w->arena, sizeof *s);
         size_t each;
         uint64_t n = cursor_u64(c);
 
@@ -272,7 +272,7 @@ static int read_legacy(struct walk *k, const struct blob *b)
 
     k->w->legacy = true;
     for (int i = 0; i < PICKLES; i++)
-        if (pickle_read(&p[i], &c, &k->w->arena, k->err) < 0) {
+        if (pickle_read(&p[i], &c, k->w->arena, k->err) < 0) {
             err_at(k->err, "%s", what[i]);
             goto out;
         } else if (i == MAGIC && (p[i].root->kind != OBJ_BIG || p[i].root->n != 10 ||
@@ -291,7 +291,7 @@ static int read_legacy(struct walk *k, const struct blob *b)
     find_types(&types, &p[OBJECT]);
     if (read_storages(k, &c, p[KEYS].root, &types, &loaded) < 0)
         goto out;
-    k->from = (struct storages){ &k->w->arena, NULL, "", &loaded };
+    k->from = (struct storages){ k->w->arena, NULL, "", &loaded };
     rc = walk(k, p[OBJECT].root, "", 0);
 out:
     names_release(&types);
@@ -299,12 +299,12 @@ out:
     return rc;
 }
 
-int weights_read(struct weights *w, const struct blob *file, struct err *e)
+int weights_read(struct weights *w, struct arena *a, const struct blob *file, struct err *e)
 {
     struct walk k = { .w = w, .err = e };
     bool zip = file->size >= 4 && memcmp(file->data, "PK\3\4", 4) == 0;
 
-    *w = (struct weights){ 0 };
+    *w = (struct weights){ .arena = a };
     if (zip ? read_zip(&k, file) < 0 : read_legacy(&k, file) < 0)
         return -1;
     return w->n > 0 ? 0 : err_set(e, "holds no tensors");
@@ -316,7 +316,6 @@ void weights_release(struct weights *w)
         free(w->states[i].tensors);
     free(w->states);
     zip_release(&w->zip);
-    arena_release(&w->arena);
 }
 
 void weights_show(const struct weights *w, struct buf *out)

@@ -27,15 +27,15 @@ struct torch_state {
 };
 
 struct weights {
-    struct arena arena;
+    struct arena *arena;
     struct zip zip; /* empty for the older form */
     bool legacy;
     struct torch_state *states;
     int n, cap;
 };
 
-/* The file must stay open as long as w. Release also after an error. */
-int weights_read(struct weights *w, const struct blob *file, struct err *e);
+/* The tensors live as long as the file is open and the arena is there. Release also after an error. */
+int weights_read(struct weights *w, struct arena *a, const struct blob *file, struct err *e);
 void weights_release(struct weights *w);
 /* As text, one tensor a line: dopt-show. */
 void weights_show(const struct weights *w, struct buf *out);

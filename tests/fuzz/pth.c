@@ -7,13 +7,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf text = { 0 };
     struct err e = { 0 };
+    struct arena a = { 0 };
     struct weights w;
     struct blob b;
     int rc;
 
     if (blob_open(&b, fuzz_file(data, size), &e) < 0)
         abort();
-    rc = weights_read(&w, &b, &e);
+    rc = weights_read(&w, &a, &b, &e);
     fuzz_check(rc, &e);
     for (int i = 0; rc == 0 && i < w.n; i++)
         for (int k = 0; k < w.states[i].n; k++)
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         weights_show(&w, &text);
     buf_release(&text);
     weights_release(&w);
+    arena_release(&a);
     blob_release(&b);
     return 0;
 }

@@ -10,6 +10,7 @@
 int main(int argc, char **argv)
 {
     struct err e = { .status = ERR_INPUT };
+    struct arena a = { 0 };
     struct weights w;
     struct npz_out z;
     struct blob b;
@@ -17,7 +18,7 @@ int main(int argc, char **argv)
 
     if (argc != 3)
         return 2;
-    if (blob_open(&b, argv[1], &e) < 0 || weights_read(&w, &b, &e) < 0 ||
+    if (blob_open(&b, argv[1], &e) < 0 || weights_read(&w, &a, &b, &e) < 0 ||
         out_open(&out, argv[2], &e) < 0) {
         fprintf(stderr, "%s\n", e.msg);
         return e.status;
@@ -46,6 +47,7 @@ int main(int argc, char **argv)
     if (out_commit(&out, &e) < 0)
         return 1;
     weights_release(&w);
+    arena_release(&a);
     blob_release(&b);
     return 0;
 }
