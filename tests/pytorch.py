@@ -4,6 +4,10 @@
   pytorch.py variants DIR    .pth files of every kind, each with DIR/NAME.npz: what torch.load gives
   pytorch.py hostile DIR     broken and malicious ones
   pytorch.py same A B        two .npz: the same names, types and values
+  pytorch.py model FILE:EXPRESSION NAME ARG:DIMS...   NAME.pth: random weights for it, NAME.in.npz: random
+                           arguments, NAME.want.npz: what torch computes
+  pytorch.py vision NAME[(ARGS)] DIMS...   the same of torchvision.models
+  pytorch.py close WANT GOT LIMIT    outputs in order, relative to the largest magnitude
 SPDX-License-Identifier: Apache-2.0"""
 import argparse
 import collections
@@ -238,8 +242,84 @@ def same(a, b):
         assert np.array_equal(a[k], b[k], equal_nan=a[k].dtype.kind == 'f'), k
 
 
+# ---- whole networks ------------------------------------------------------------------------------
+def settle(net):
+    """Random weights of a trained network's kind: BatchNorm's statistics are not 0 and 1."""
+    import torch
+    torch.manual_seed(7)
+    for m in net.modules():
+        if isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.running_mean is not None:
+            m.running_mean.normal_(0, .1)
+            m.running_var.uniform_(.7, 1.4)
+            if m.affine:
+                m.weight.data.uniform_(.7, 1.3)
+                m.bias.data.normal_(0, .1)
+    for p in net.parameters():
+        if p.numel() > 1 and float(p.detach().std()) == 0:  # zeros, ones
+            p.data += .05 * torch.randn(p.shape)
+    return net.eval()
+
+
+def flat(x):
+    import torch
+    if isinstance(x, torch.Tensor):
+        return [x]
+    return [t for v in (x.values() if isinstance(x, dict) else x) for t in flat(v)]
+
+
+def answer(net, name, shapes, order):
+    import torch
+    torch.manual_seed(3)
+    args = {k: torch.randn(d) if not k.startswith('i_') else torch.randint(0, 9, d) for k, d in shapes.items()}
+    torch.save(net.state_dict(), f'{name}.pth')
+    np.savez(f'{name}.in.npz', **{k: v.numpy() for k, v in args.items()})
+    with torch.no_grad():
+        out = flat(net(*args.values()) if order else net(**args))
+    np.savez(f'{name}.want.npz', **{f'{i:03}': v.numpy() for i, v in enumerate(out)})
+
+
+def dims(text):
+    return tuple(int(d) for d in text.split(',')) if text else ()
+
+
+def model(what, name, *shapes):
+    import importlib.util
+    import torch
+    torch.manual_seed(5)
+    file, expression = what.split('.py:')
+    spec = importlib.util.spec_from_file_location('definition', file + '.py')
+    m = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(m)
+    net = eval(expression, vars(m))
+    net = net if isinstance(net, torch.nn.Module) else net()
+    answer(settle(net), name, dict((k, dims(d)) for k, d in (s.split(':') for s in shapes)), False)
+
+
+def vision(what, size):
+    import torch
+    import torchvision
+    torch.manual_seed(5)
+    name = what.partition('(')[0]
+    net = eval(what if '(' in what else what + '()', {**vars(torchvision.models), **vars(torchvision.models.segmentation)})
+    answer(settle(net), name, {'x': dims(size)}, True)
+
+
+def close(want, got, limit):
+    want, got = np.load(want), np.load(got)
+    assert len(want.files) == len(got.files), (want.files, got.files)
+    worst = 0
+    for a, b in zip(want.files, got.files):
+        a, b = want[a], got[b]
+        b = b.reshape(a.shape) if a.ndim == 0 and b.size == 1 else b  # a number: one for every sample
+        assert a.shape == b.shape, (a.shape, b.shape)
+        far = np.abs(a.astype('f8') - b).max() / max(np.abs(a).max(), 1e-30) if a.size else 0
+        worst = max(worst, far)
+    print(f'{worst:.2g}')
+    assert worst <= float(limit), worst
+
+
 if __name__ == '__main__':
-    if sys.argv[1] == 'same':
-        same(*sys.argv[2:])
+    if sys.argv[1] in ('same', 'model', 'vision', 'close'):
+        globals()[sys.argv[1]](*sys.argv[2:])
     else:
         globals()[sys.argv[1]]()

@@ -4,11 +4,17 @@ SPDX-License-Identifier: Apache-2.0"""
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import os
 import sys
 import types
 
+import record
 from record import Unsupported
+
+# What definitions call for other purposes than forward().
+BESIDE = ('torch.onnx', 'torch.library', 'torch.ops', 'torch._C', 'torch.distributed', 'torch.profiler',
+          'torch.utils', 'torch.testing', 'torch.package', 'torch.fx', 'torch.jit', 'torch.optim')
 
 
 class _Unknown(type):
@@ -17,6 +23,9 @@ class _Unknown(type):
             if len(args) == 1 and not kwargs and isinstance(args[0], (type, types.FunctionType)):
                 return args[0]  # a decorator
             what = cls._stub
+            body = not sys._getframe(1).f_code.co_flags & inspect.CO_OPTIMIZED  # of a module or a class
+            if not record.modules and (body or what.startswith(BESIDE)):
+                return unknown(what)
             raise Unsupported(f"torch API '{what}' is not supported" if what.startswith('torch')
                               else f"'{what}' is used, and its module is not installed")
         return type.__call__(cls, *args, **kwargs)
@@ -104,14 +113,17 @@ class _Package(importlib.abc.Loader):
 class Finder(importlib.abc.MetaPathFinder):
     """Packages of the definition, lazily; stubs for what nobody else finds."""
     lazy = {'torchvision'}
+    never = {'torchvision.transforms', 'torchvision.datasets', 'torchvision.io', 'torchvision.extension'}
 
     def __init__(self, last):
         self.last = last
 
     def find_spec(self, name, path=None, target=None):
         top = name.partition('.')[0]
+        if not self.last and '.'.join(name.split('.')[:2]) in self.never:
+            return importlib.machinery.ModuleSpec(name, _Loader(), is_package=True)
         if self.last:
-            if top == 'torchvision' or top not in local:
+            if top in ('torch', 'torchvision') or top not in local:
                 return importlib.machinery.ModuleSpec(name, _Loader(), is_package=True)
             return None
         if top not in self.lazy:

@@ -211,7 +211,7 @@ _module('utils')
 _module('utils.checkpoint', checkpoint=lambda f, *a, **k: f(*a, **{n: v for n, v in k.items() if n not in (
     'use_reentrant', 'preserve_rng_state')}),
     checkpoint_sequential=lambda fs, n, x, **k: nn.Sequential(*fs)(x))
-_module('hub', load_state_dict_from_url=load, download_url_to_file=_same)
+_module('hub', load_state_dict_from_url=load, _get_torch_home=lambda: '', get_dir=lambda: '', download_url_to_file=_same)
 _module('utils.model_zoo', load_url=load)
 _module('utils.data', Dataset=object, DataLoader=_Opaque, IterableDataset=object)
 _module('utils.tensorboard', SummaryWriter=_Opaque)
@@ -231,7 +231,7 @@ _module('linalg', norm=lambda x, ord=None, dim=None, keepdim=False, **k: _ops.no
         matmul=_ops.matmul)
 _module('special', expit=_ops.sigmoid, logit=_ops.logit, erf=FUNCTIONS['erf'])
 _module('types', Device=object, Number=object, _dtype=dtype, _size=tuple)
-_module('_C', Generator=Generator)
+_module('_C', Generator=Generator, _log_api_usage_once=lambda *a: None)
 _module('_six', container_abcs=__import__('collections.abc').abc, string_classes=(str,), int_classes=int)
 _module('version', __version__=__version__, cuda=None)
 _module('random', manual_seed=manual_seed)
