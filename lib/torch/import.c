@@ -176,44 +176,50 @@ static int build(struct import *c, const struct weights *w)
     return issues_report(&c->issues, c->err);
 }
 
-int torch_import(struct model *m, const char *path, const struct torch_options *o, struct err *e)
+int torch_build(struct model *m, const void *trace, size_t size, const struct weights *w,
+                struct err *e)
 {
     struct import c = { .m = m, .err = e };
-    struct buf answer = { 0 };
-    struct weights w = { 0 };
     int rc = -1;
 
     m->framework = FRAMEWORK_PYTORCH;
-    if (weights_read(&w, &m->arena, o->weights, e) < 0) {
-        weights_release(&w);
-        return err_at(e, "%s", o->weights_path);
-    }
-    link_add(m, o->weights_path, o->weights, false);
-    if (trace_run(&answer, path, o, &w, e) < 0)
-        goto out;
-    m->source = arena_copy(&m->arena, answer.data, answer.size);
-    m->sourcesize = answer.size;
-    c.trace = wire_unpack(&dopt__trace__trace__descriptor, m->source, m->sourcesize, e);
-    if (c.trace == NULL) {
-        err_at(e, "the trace is damaged");
-        goto out;
-    }
-    if (c.trace->error[0] != '\0') {
-        (c.trace->status == ERR_UNSUPPORTED ? err_unsupported : err_set)(e, "%s", c.trace->error);
-        goto out;
-    }
-    for (size_t i = 0; i < c.trace->n_warnings; i++)
-        warn("%s: %s", path, c.trace->warnings[i]);
+    m->source = trace;
+    m->sourcesize = size;
+    c.trace = wire_unpack(&dopt__trace__trace__descriptor, trace, size, e);
+    if (c.trace == NULL)
+        return err_at(e, "the trace is damaged");
     c.infer = infer_new(m, &c.issues);
-    rc = build(&c, &w);
-out:
-    if (c.trace != NULL)
-        dopt__trace__trace__free_unpacked(c.trace, NULL);
+    if (c.trace->error[0] != '\0')
+        (c.trace->status == ERR_UNSUPPORTED ? err_unsupported : err_set)(e, "%s", c.trace->error);
+    else
+        rc = build(&c, w);
+    for (size_t i = 0; rc == 0 && i < c.trace->n_warnings; i++)
+        warn("%s", c.trace->warnings[i]);
+    dopt__trace__trace__free_unpacked(c.trace, NULL);
     infer_free(c.infer);
     names_release(&c.used);
     names_release(&c.named);
     buf_release(&c.issues.text);
+    return rc;
+}
+
+int torch_import(struct model *m, const char *path, const struct torch_options *o, struct err *e)
+{
+    struct buf answer = { 0 };
+    struct weights w = { 0 };
+    int rc = -1;
+
+    if (weights_read(&w, &m->arena, o->weights, e) < 0) {
+        err_at(e, "%s", o->weights_path);
+        goto out;
+    }
+    link_add(m, o->weights_path, o->weights, false);
+    if (trace_run(&answer, path, o, &w, e) == 0)
+        rc = torch_build(m, arena_copy(&m->arena, answer.data, answer.size), answer.size, &w, e);
+    if (rc < 0)
+        err_at(e, "%s", path);
+out:
     buf_release(&answer);
     weights_release(&w);
-    return rc < 0 ? err_at(e, "%s", path) : 0;
+    return rc;
 }

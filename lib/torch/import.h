@@ -19,4 +19,10 @@ struct torch_options {
 /* Fills m (initialized). `path` is the definition. */
 int torch_import(struct model *m, const char *path, const struct torch_options *o, struct err *e);
 
+/* The half behind the tracer: a Trace (proto/trace.proto), not trusted, and the weights that it names.
+ * Its bytes and the weights' live as long as m; they are its SOURCE. */
+struct weights;
+int torch_build(struct model *m, const void *trace, size_t size, const struct weights *w,
+                struct err *e);
+
 #endif

@@ -944,6 +944,8 @@ def cartesian_prod(*ts):
 @op()
 def index_select(x, dim, index):
     d = axis(dim, x.dim())
+    if index.value.kind == 'input':
+        index.value.dtype = int64
     return call('index_select', x, d, to(index, int64), dtype=x.dtype,
                 shape=(*x.shape[:d], *index.shape, *x.shape[d + 1:]))
 

@@ -82,6 +82,8 @@ def bilinear(a, b, weight, bias=None):
 
 
 def embedding(input, weight, padding_idx=None, *args, **k):
+    if input.value.kind == 'input':  # of numbers of rows: so it is an integer
+        input.value.dtype = int64
     return call('embedding', weight, to(input, int64), shape=(*input.shape, weight.shape[1]), dtype=weight.dtype)
 
 
