@@ -304,6 +304,43 @@ def vision(what, size):
     answer(settle(net), name, {'x': dims(size)}, True)
 
 
+def trained(what, weights, shape):
+    """in.npz and want.npz of a definition with the weights of a file."""
+    import torch
+    state = torch.load(weights, map_location='cpu')
+    state = state.get('state_dict', state)
+    file, expression = what.split('.py:')
+    sys.path.insert(0, os.path.dirname(file))
+    net = getattr(__import__(os.path.basename(file)), expression)()
+    net.load_state_dict({k[7:] if k.startswith('module.') else k: v for k, v in state.items()})
+    torch.manual_seed(2)
+    name, d = shape.split(':')
+    x = torch.randn(dims(d))
+    np.savez('in.npz', **{name: x.numpy()})
+    with torch.no_grad():
+        np.savez('want.npz', **{f'{i:03}': v.numpy() for i, v in enumerate(flat(net.eval()(x)))})
+
+
+def cifar(count):
+    """calib.npz, test.npz and labels.npz of resnet20."""
+    import inputs as real
+    n = int(count)
+    np.savez('calib.npz', input=real.imagenet(real.cifar('calib-1000-u8')[:200]))
+    np.savez('test.npz', input=real.imagenet(real.cifar()[:n]))
+    np.savez('labels.npz', label=np.load(real.DATA + 'labelled/cifar10/test-labels-u8.npy')[:n])
+
+
+def scales(a, b, count):
+    """Two param files as text: as many operators, in order, with the same numbers. Only names differ."""
+    a, b = ([line.split() for line in open(f) if line[:3] in ('  i', '  w', '  b')] for f in (a, b))
+    assert len(a) == len(b) and sum(x[0] == 'input' for x in a) == int(count), (len(a), len(b))
+    for x, y in zip(a, b):
+        assert len(x) == len(y) and x[0] == y[0], (x, y)
+        for p, q in zip(x, y):
+            if p[0].isdigit():
+                assert abs(float(p) - float(q)) <= 2e-5 * abs(float(q)), (x[:3], y[:3], p, q)
+
+
 def close(want, got, limit):
     want, got = np.load(want), np.load(got)
     assert len(want.files) == len(got.files), (want.files, got.files)
@@ -319,7 +356,7 @@ def close(want, got, limit):
 
 
 if __name__ == '__main__':
-    if sys.argv[1] in ('same', 'model', 'vision', 'close'):
+    if sys.argv[1] in ('same', 'model', 'vision', 'close', 'trained', 'cifar', 'scales'):
         globals()[sys.argv[1]](*sys.argv[2:])
     else:
         globals()[sys.argv[1]]()

@@ -18,9 +18,8 @@ static struct value *times(struct import *c, struct value *x, double v)
 int torch_hardsigmoid(struct import *c, int op)
 {
     struct value *x = torch_in(c, 0);
-    struct node *n = torch_node(c, OP_HARDSIGMOID, 1, &x, 1);
+    struct node *n = torch_node(c, (enum op_id)op, 1, &x, 1);
 
-    (void)op;
     if (n == NULL)
         return -1;
     attr_set_float(c->m, n, "alpha", 1.0f / 6);
@@ -92,10 +91,11 @@ int torch_softplus(struct import *c, int op)
     return torch_result(c, 0, times(c, torch_step(c, (enum op_id)op, 1, &x), 1 / beta));
 }
 
-int torch_shrink(struct import *c, int soft)
+int torch_shrink(struct import *c, int op)
 {
+    bool soft = strcmp(c->p->op, "softshrink") == 0;
     struct value *x = torch_in(c, 0);
-    struct node *n = torch_node(c, OP_SHRINK, 1, &x, 1);
+    struct node *n = torch_node(c, (enum op_id)op, 1, &x, 1);
 
     if (n == NULL)
         return -1;

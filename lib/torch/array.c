@@ -1,6 +1,7 @@
 /* array.c: shapes, slices, joins, indices.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 
 #include "torch/ops.h"
 
@@ -99,14 +100,14 @@ int torch_slice_scatter(struct import *c, int op)
                         torch_transposed(c, torch_step(c, OP_SCATTERND, 3, in), s.rank, perm));
 }
 
-int torch_triangle(struct import *c, int upper)
+int torch_triangle(struct import *c, int op)
 {
     struct value *in[2] = { torch_in(c, 0), torch_const(c, DT_I64, (double)torch_int(c, 1)) };
-    struct node *n = torch_node(c, OP_TRILU, 2, in, 1);
+    struct node *n = torch_node(c, (enum op_id)op, 2, in, 1);
 
     if (n == NULL)
         return -1;
-    attr_set_int(c->m, n, "upper", upper);
+    attr_set_int(c->m, n, "upper", strcmp(c->p->op, "triu") == 0);
     return torch_result(c, 0, torch_put(c, n));
 }
 
@@ -144,16 +145,16 @@ int torch_gather(struct import *c, int op)
     return by_axis(c, (enum op_id)op, 2, (struct value *[]){ v, torch_in(c, 2) }, torch_int(c, 1));
 }
 
-int torch_scatter(struct import *c, int add)
+int torch_scatter(struct import *c, int op)
 {
     struct value *in[3] = { torch_in(c, 0), torch_in(c, 2), torch_in(c, 3) };
     struct node *n;
 
     if (in[0] == NULL || in[1] == NULL || in[2] == NULL)
         return -1;
-    n = torch_node(c, OP_SCATTERELEMENTS, 3, in, 1);
+    n = torch_node(c, (enum op_id)op, 3, in, 1);
     attr_set_int(c->m, n, "axis", torch_int(c, 1));
-    if (add)
+    if (strcmp(c->p->op, "scatter_add") == 0)
         attr_set_string(c->m, n, "reduction", "add");
     return torch_result(c, 0, torch_put(c, n));
 }

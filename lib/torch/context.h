@@ -28,11 +28,12 @@ struct import {
     struct err *err;
     const Call *p; /* the call being imported */
     int ordinal;   /* its position */
+    enum op_id op; /* what its row says */
 };
 
 /* ---- map.c ---- */
 
-/* Imports c->p: 0, or -1 with c->err set. `op` is the row's (enum op_id). */
+/* Imports c->p: 0, or -1 with c->err set. `op` is the row's: the operator that gets the call's name. */
 struct torch_op {
     const char *name;
     int (*import)(struct import *c, int op);

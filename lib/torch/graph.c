@@ -6,7 +6,10 @@
 
 struct node *torch_node(struct import *c, enum op_id op, int nin, struct value *const *in, int nout)
 {
-    const char *name = names_unique(&c->named, &c->m->arena, c->p->name);
+    bool main_one = c->op == op; /* the row's own operator has the call's name */
+    const char *name = names_unique(
+        &c->named, &c->m->arena,
+        main_one ? c->p->name : arena_printf(&c->m->arena, "%s/%s", c->p->name, ops[op].name));
     struct node *n;
 
     for (int i = 0; i < nin; i++)

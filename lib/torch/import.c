@@ -104,6 +104,7 @@ static int import_call(struct import *c, size_t i)
     row = torch_op_find(c->p->op);
     if (row == NULL)
         return torch_issue(c, "no such operator");
+    c->op = (enum op_id)row->op;
     if (c->p->n_args < (size_t)row->args)
         return damaged(c, "call", i);
     if (row->import(c, row->op) < 0)
@@ -122,6 +123,7 @@ static int add_outputs(struct import *c)
 
     c->p = &last;
     c->ordinal = -1;
+    c->op = OP_IDENTITY;
     g->out = arena_alloc(&c->m->arena, c->trace->n_outputs * sizeof(struct value *));
     for (size_t i = 0; i < c->trace->n_outputs; i++) {
         const Arg a = { .kind = 1, .value = c->trace->outputs[i]->value };

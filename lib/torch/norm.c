@@ -25,8 +25,7 @@ int torch_batch_norm(struct import *c, int op)
     struct shape x = torch_dims(c, 0);
     int64_t n = x.rank > 1 ? x.dim[1] : 1;
 
-    (void)op;
-    return with_epsilon(c, OP_BATCHNORMALIZATION, 5,
+    return with_epsilon(c, (enum op_id)op, 5,
                         (struct value *[]){ torch_in(c, 0), or_filled(c, 1, n, 1),
                                             or_filled(c, 2, n, 0), torch_in(c, 3), torch_in(c, 4) },
                         5);
@@ -37,9 +36,8 @@ int torch_instance_norm(struct import *c, int op)
     struct shape x = torch_dims(c, 0);
     int64_t n = x.rank > 1 ? x.dim[1] : 1;
 
-    (void)op;
     return with_epsilon(
-        c, OP_INSTANCENORMALIZATION, 3,
+        c, (enum op_id)op, 3,
         (struct value *[]){ torch_in(c, 0), or_filled(c, 1, n, 1), or_filled(c, 2, n, 0) }, 3);
 }
 
@@ -50,7 +48,6 @@ int torch_layer_norm(struct import *c, int op)
     struct value *in[3] = { torch_in(c, 0), NULL, torch_optional(c, 3) };
     struct node *node;
 
-    (void)op;
     for (int i = 0; i < n; i++)
         count *= dims[i];
     in[1] = or_filled(c, 2, count, 1);
@@ -58,7 +55,7 @@ int torch_layer_norm(struct import *c, int op)
         in[1] = torch_reshaped(c, in[1], n, dims);
     if (in[0] == NULL || in[1] == NULL)
         return -1;
-    node = torch_node(c, OP_LAYERNORMALIZATION, in[2] == NULL ? 2 : 3, in, 1);
+    node = torch_node(c, (enum op_id)op, in[2] == NULL ? 2 : 3, in, 1);
     attr_set_int(c->m, node, "axis", -n);
     attr_set_float(c->m, node, "epsilon", (float)torch_number(c, 4));
     return torch_result(c, 0, torch_put(c, node));
@@ -101,9 +98,8 @@ int torch_group_norm(struct import *c, int op)
 int torch_lrn(struct import *c, int op)
 {
     struct value *x = torch_in(c, 0);
-    struct node *n = torch_node(c, OP_LRN, 1, &x, 1);
+    struct node *n = torch_node(c, (enum op_id)op, 1, &x, 1);
 
-    (void)op;
     if (n == NULL)
         return -1;
     if (torch_int(c, 1) % 2 == 0)

@@ -6,10 +6,10 @@
 #include "torch/context.h"
 
 /* window.c */
-int torch_conv(struct import *c, int dims);
-int torch_conv_transpose(struct import *c, int dims);
-int torch_max_pool(struct import *c, int dims);
-int torch_avg_pool(struct import *c, int dims);
+int torch_conv(struct import *c, int op);
+int torch_conv_transpose(struct import *c, int op);
+int torch_max_pool(struct import *c, int op);
+int torch_avg_pool(struct import *c, int op);
 int torch_interpolate(struct import *c, int op);
 int torch_pad(struct import *c, int op);
 int torch_pixel_shuffle(struct import *c, int op);
@@ -31,7 +31,7 @@ int torch_mish(struct import *c, int op);
 int torch_gelu(struct import *c, int op);
 int torch_sloped(struct import *c, int op);
 int torch_softplus(struct import *c, int op);
-int torch_shrink(struct import *c, int soft);
+int torch_shrink(struct import *c, int op);
 int torch_prelu(struct import *c, int op);
 
 /* math.c */
@@ -58,11 +58,11 @@ int torch_slice(struct import *c, int op);
 int torch_flip(struct import *c, int op);
 int torch_cat(struct import *c, int op);
 int torch_slice_scatter(struct import *c, int op);
-int torch_triangle(struct import *c, int upper);
+int torch_triangle(struct import *c, int op);
 int torch_index_select(struct import *c, int op);
 int torch_embedding(struct import *c, int op);
 int torch_gather(struct import *c, int op);
-int torch_scatter(struct import *c, int add);
+int torch_scatter(struct import *c, int op);
 
 /* rnn.c */
 int torch_recurrent(struct import *c, int op);

@@ -18,10 +18,16 @@ static void set_pads(struct import *c, struct node *n, const int64_t *p, const i
     attr_set_ints(c->m, n, "pads", both, 2 * dims);
 }
 
+/* How many spatial dims the result has. */
+static int spatial(const struct import *c)
+{
+    return torch_result_dims(c, 0).rank - 2;
+}
+
 /* Argument i as `dims` numbers; torch_fail if they are others. */
 static bool numbers(struct import *c, int i, int64_t *out, int dims)
 {
-    if (torch_ints(c, i, out, dims) == dims)
+    if (dims > 0 && torch_ints(c, i, out, dims) == dims)
         return true;
     torch_fail(c, "argument %d is not %d numbers", i, dims);
     return false;
@@ -44,25 +50,28 @@ static struct node *windowed(struct import *c, enum op_id op, int nin, struct va
     return n;
 }
 
-int torch_conv(struct import *c, int dims)
+int torch_conv(struct import *c, int op)
 {
+    int dims = spatial(c);
     struct value *in[3] = { torch_in(c, 0), torch_in(c, 1), torch_optional(c, 2) };
 
     if (in[0] == NULL || in[1] == NULL)
         return -1;
     return torch_result(
-        c, 0, torch_put(c, windowed(c, OP_CONV, in[2] == NULL ? 2 : 3, in, dims, 3, 4, 5, 6)));
+        c, 0,
+        torch_put(c, windowed(c, (enum op_id)op, in[2] == NULL ? 2 : 3, in, dims, 3, 4, 5, 6)));
 }
 
-int torch_conv_transpose(struct import *c, int dims)
+int torch_conv_transpose(struct import *c, int op)
 {
+    int dims = spatial(c);
     struct value *in[3] = { torch_in(c, 0), torch_in(c, 1), torch_optional(c, 2) };
     int64_t extra[RANK_MAX];
     struct node *n;
 
     if (in[0] == NULL || in[1] == NULL || !numbers(c, 5, extra, dims))
         return -1;
-    n = windowed(c, OP_CONVTRANSPOSE, in[2] == NULL ? 2 : 3, in, dims, 3, 4, 7, 6);
+    n = windowed(c, (enum op_id)op, in[2] == NULL ? 2 : 3, in, dims, 3, 4, 7, 6);
     if (n == NULL)
         return -1;
     attr_set_ints(c->m, n, "output_padding", extra, dims);
@@ -100,8 +109,9 @@ static int pool(struct import *c, enum op_id op, struct value *x, int dims, cons
     return torch_result(c, 0, torch_put(c, n));
 }
 
-int torch_max_pool(struct import *c, int dims)
+int torch_max_pool(struct import *c, int op)
 {
+    int dims = spatial(c);
     int64_t k[RANK_MAX], s[RANK_MAX], p[RANK_MAX], d[RANK_MAX], behind[RANK_MAX];
     struct value *x = torch_in(c, 0);
 
@@ -110,13 +120,14 @@ int torch_max_pool(struct import *c, int dims)
         return -1;
     if (!pads_behind(c, behind, k, s, p, d, dims))
         return torch_fail(c, "of another rank");
-    return pool(c, OP_MAXPOOL, x, dims, p, behind, k, s, d);
+    return pool(c, (enum op_id)op, x, dims, p, behind, k, s, d);
 }
 
 /* The mean over what is there; with count_include_pad the padding of both sides is there, but not what
  * ceil_mode reaches beyond it. */
-int torch_avg_pool(struct import *c, int dims)
+int torch_avg_pool(struct import *c, int op)
 {
+    int dims = spatial(c);
     int64_t k[RANK_MAX], s[RANK_MAX], p[RANK_MAX], behind[RANK_MAX], one[RANK_MAX] = { 0 };
     int64_t around[2 * RANK_MAX] = { 0 };
     struct value *x = torch_in(c, 0);
@@ -138,7 +149,7 @@ int torch_avg_pool(struct import *c, int dims)
         }
         x = torch_two(c, OP_PAD, x, torch_const_ints(c, around, 2 * (dims + 2)));
     }
-    return pool(c, OP_AVERAGEPOOL, x, dims, p, behind, k, s, NULL);
+    return pool(c, (enum op_id)op, x, dims, p, behind, k, s, NULL);
 }
 
 int torch_interpolate(struct import *c, int op)
@@ -157,7 +168,6 @@ int torch_interpolate(struct import *c, int op)
     float f[RANK_MAX] = { 1, 1 };
     struct node *n;
 
-    (void)op;
     if (scales != NULL) {
         for (int i = 2; i < x.rank && i < RANK_MAX && (size_t)i - 2 < scales->n_list; i++)
             f[i] = (float)scales->list[i - 2]->f;
@@ -166,7 +176,7 @@ int torch_interpolate(struct import *c, int op)
     } else {
         in[3] = torch_const_ints(c, y.dim, y.rank);
     }
-    n = torch_node(c, OP_RESIZE, scales != NULL ? 3 : 4, in, 1);
+    n = torch_node(c, (enum op_id)op, scales != NULL ? 3 : 4, in, 1);
     if (n == NULL)
         return -1;
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
@@ -218,9 +228,8 @@ int torch_pad(struct import *c, int op)
 int torch_pixel_shuffle(struct import *c, int op)
 {
     struct value *x = torch_in(c, 0);
-    struct node *n = torch_node(c, OP_DEPTHTOSPACE, 1, &x, 1);
+    struct node *n = torch_node(c, (enum op_id)op, 1, &x, 1);
 
-    (void)op;
     if (n == NULL)
         return -1;
     attr_set_int(c->m, n, "blocksize", torch_int(c, 1));
@@ -231,9 +240,8 @@ int torch_pixel_shuffle(struct import *c, int op)
 int torch_grid_sample(struct import *c, int op)
 {
     struct value *in[2] = { torch_in(c, 0), torch_in(c, 1) };
-    struct node *n = torch_node(c, OP_GRIDSAMPLE, 2, in, 1);
+    struct node *n = torch_node(c, (enum op_id)op, 2, in, 1);
 
-    (void)op;
     if (n == NULL || in[1] == NULL)
         return -1;
     attr_set_string(c->m, n, "mode", torch_string(c, 2));

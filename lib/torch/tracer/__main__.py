@@ -110,7 +110,8 @@ def outputs(out):
         elif isinstance(x, (list, tuple)):
             fields = getattr(x, '_fields', None)
             for i, v in enumerate(x):
-                walk(v, f'{name}.{i}' if name else fields[i] if fields else f'output_{i}')
+                key = fields[i] if fields else i if name else f'output_{i}'
+                walk(v, f'{name}.{key}' if name else key)
         elif hasattr(x, '__dataclass_fields__'):
             for k in x.__dataclass_fields__:
                 walk(getattr(x, k), f'{name}.{k}' if name else k)
