@@ -65,11 +65,12 @@ unit: $(UNIT)
 
 # ---- what Debian has and we need -------------------------------------------------------------
 DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev zlib1g-dev \
-              libdnnl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libxxhash-dev
+              libdnnl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libxxhash-dev python3-minimal
 DEPS_CHECK := bats mandoc libonnx-testdata python3-numpy python3-onnx python3-opencv python3-pil \
+              python3-torch python3-torchvision \
               imagemagick libtiff-tools
 DEPS_LINT  := clang-tidy clang-format cppcheck shellcheck mandoc
-DEPS_BENCH := python3-torch python3-torchvision python3-onnx python3-numpy
+DEPS_BENCH := python3-onnx python3-numpy
 
 # $(call install,PACKAGES): what is missing of them, through apt-get where we may, else by name.
 define install

@@ -94,11 +94,15 @@ class Fit:
         self.score = len(self.missing) + len(self.extra) + 2 * len(self.wrong)
 
     def text(self):
-        parts = [f'{len(self.missing)} missing (first {self.missing[0]})'] * bool(self.missing) + \
-            [f'{len(self.extra)} unexpected (first {self.extra[0]})'] * bool(self.extra)
+        parts = []
+        if self.missing:
+            parts.append(f'{len(self.missing)} missing (first {self.missing[0]})')
+        if self.extra:
+            parts.append(f'{len(self.extra)} unexpected (first {self.extra[0]})')
         if self.wrong:
             n, a, b = self.wrong[0]
-            parts.append(f'{len(self.wrong)} of another shape (first {n}: {list(a)} in the definition, {list(b)} in the weights)')
+            parts.append(f'{len(self.wrong)} of another shape (first {n}: {list(a)} in the definition, '
+                         f'{list(b)} in the weights)')
         return ', '.join(parts)
 
 
