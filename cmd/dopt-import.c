@@ -73,8 +73,12 @@ static void parse(struct options *o, int argc, char **argv)
         }
     if (argc - optind > 1)
         cli_usage("one model at a time: '%s'?", argv[optind + 1]);
-    if (optind < argc && strcmp(argv[optind], "-") != 0)
-        o->path = path_behind_link(cli_model(argv[optind], &o->entry));
+    if (optind < argc && strcmp(argv[optind], "-") != 0) {
+        char *file = cli_model(argv[optind], &o->entry);
+
+        o->path = path_behind_link(file);
+        free(file);
+    }
     if (o->output != NULL && strcmp(o->output, "-") == 0)
         o->output = NULL;
     if (o->link && (o->output == NULL || o->path == NULL))
@@ -94,6 +98,8 @@ static int import_torch(const struct options *o, struct model *m, const struct s
                         struct err *e)
 {
     static struct blob weights;
+    char *tracer;
+    int rc;
 
     if (o->path == NULL)
         return err_set(e, "a PyTorch definition cannot come through a pipe: name its file");
@@ -102,10 +108,11 @@ static int import_torch(const struct options *o, struct model *m, const struct s
                        o->path);
     if (blob_open(&weights, o->weight, e) < 0)
         return -1;
-    return torch_import(m, o->path,
-                        &(struct torch_options){ cli_share("tracer", "lib/torch/tracer"), o->entry,
-                                                 &weights, o->weight, shapes },
-                        e);
+    tracer = cli_share("tracer", "lib/torch/tracer");
+    rc = torch_import(m, o->path,
+                      &(struct torch_options){ tracer, o->entry, &weights, o->weight, shapes }, e);
+    free(tracer);
+    return rc;
 }
 
 /* By what the bytes are; 0, or -1 with the reason. */

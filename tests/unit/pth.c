@@ -46,6 +46,7 @@ int main(int argc, char **argv)
     npz_end(&z);
     if (out_commit(&out, &e) < 0)
         return 1;
+    out_release(&out);
     weights_release(&w);
     arena_release(&a);
     blob_release(&b);
