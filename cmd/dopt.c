@@ -479,6 +479,15 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     word(c, "compare", "");
 }
 
+/* The file that holds the weights: of a PyTorch model it is not the model. */
+static const char *weighty(const struct args *a)
+{
+    size_t n = strlen(a->model);
+
+    return a->weight != NULL && n > 3 && strcmp(a->model + n - 3, ".py") == 0 ? a->weight
+                                                                              : a->model;
+}
+
 static double seconds(void)
 {
     struct timespec t;
@@ -518,7 +527,7 @@ int main(int argc, char **argv)
     if (status != 0)
         return explain(work, log, status);
     guard_pair_keep(work, a.output, a.param);
-    summary_print(&(struct summary){ a.model, a.output, a.param, work, seconds() - start });
+    summary_print(&(struct summary){ weighty(&a), a.output, a.param, work, seconds() - start });
     puts("Quantize model success");
     return cli_finish();
 }

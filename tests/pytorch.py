@@ -6,7 +6,7 @@
   pytorch.py same A B        two .npz: the same names, types and values
   pytorch.py model FILE:EXPRESSION NAME ARG:DIMS...   NAME.pth: random weights for it, NAME.in.npz: random
                            arguments, NAME.want.npz: what torch computes
-  pytorch.py vision NAME[(ARGS)] DIMS...   the same of torchvision.models
+  pytorch.py vision 'NAME(ARGS)' DIMS ...   the same of torchvision.models, as NAME
   pytorch.py close WANT GOT LIMIT    outputs in order, relative to the largest magnitude
 SPDX-License-Identifier: Apache-2.0"""
 import argparse
@@ -295,13 +295,13 @@ def model(what, name, *shapes):
     answer(settle(net), name, dict((k, dims(d)) for k, d in (s.split(':') for s in shapes)), False)
 
 
-def vision(what, size):
+def vision(*pairs):
     import torch
     import torchvision
-    torch.manual_seed(5)
-    name = what.partition('(')[0]
-    net = eval(what if '(' in what else what + '()', {**vars(torchvision.models), **vars(torchvision.models.segmentation)})
-    answer(settle(net), name, {'x': dims(size)}, True)
+    for what, size in zip(pairs[::2], pairs[1::2]):
+        torch.manual_seed(5)
+        net = eval(what, {**vars(torchvision.models), **vars(torchvision.models.segmentation)})
+        answer(settle(net), what.partition('(')[0], {'x': dims(size)}, True)
 
 
 def trained(what, weights, shape):

@@ -79,62 +79,66 @@ defined() {
     defined InPlace Pools Maths
 }
 
-# vision FILE EXPRESSION DIMS: torchvision's own definition, random weights by torch.
+# vision FILE EXPRESSION DIMS ...: torchvision's own definitions, random weights by torch.
 vision() {
     folder=/usr/lib/python3/dist-packages/torchvision/models
-    [ -e "$folder/$1.py" ] || skip "needs python3-torchvision"
-    "$PY" "$TORCH" vision "$2" "$3" 2>/dev/null
-    as_torch "$folder/$1.py:$2" "${2%%(*}" "x:$3"
-    rm -f ./*.pth ./*.dopt
+    [ -e "$folder" ] || skip "needs python3-torchvision"
+    nets=()
+    for ((i = 1; i < $#; i += 3)); do nets+=("${@:i+1:2}"); done
+    "$PY" "$TORCH" vision "${nets[@]}" 2>/dev/null
+    for (( ; $# > 0; )); do
+        as_torch "$folder/$1.py:$2" "${2%%(*}" "x:$3"
+        shift 3
+    done
 }
 
 @test "torchvision: alexnet, vgg, squeezenet, densenet, mnasnet" {
-    vision alexnet 'alexnet()' 1,3,64,64
-    vision vgg 'vgg11_bn()' 1,3,32,32
-    vision squeezenet 'squeezenet1_0()' 1,3,64,64
-    vision squeezenet 'squeezenet1_1()' 1,3,64,64
-    vision densenet 'densenet121()' 1,3,64,64
-    vision mnasnet 'mnasnet1_0()' 1,3,64,64
+    vision alexnet 'alexnet()' 1,3,64,64 \
+        vgg 'vgg11_bn()' 1,3,32,32 \
+        squeezenet 'squeezenet1_0()' 1,3,64,64 \
+        squeezenet 'squeezenet1_1()' 1,3,64,64 \
+        densenet 'densenet121()' 1,3,64,64 \
+        mnasnet 'mnasnet1_0()' 1,3,64,64
 }
 
 @test "torchvision: resnet, resnext, wide_resnet, regnet, shufflenet" {
-    vision resnet 'resnet18()' 1,3,64,64
-    vision resnet 'resnext50_32x4d()' 1,3,64,64
-    vision resnet 'wide_resnet50_2()' 1,3,64,64
-    vision regnet 'regnet_y_400mf()' 1,3,64,64
-    vision regnet 'regnet_x_400mf()' 1,3,64,64
-    vision shufflenetv2 'shufflenet_v2_x1_0()' 1,3,64,64
+    vision resnet 'resnet18()' 1,3,64,64 \
+        resnet 'resnext50_32x4d()' 1,3,64,64 \
+        resnet 'wide_resnet50_2()' 1,3,64,64 \
+        regnet 'regnet_y_400mf()' 1,3,64,64 \
+        regnet 'regnet_x_400mf()' 1,3,64,64 \
+        shufflenetv2 'shufflenet_v2_x1_0()' 1,3,64,64
 }
 
 @test "torchvision: googlenet, inception, mobilenet v2 and v3, efficientnet v1 and v2" {
-    vision googlenet 'googlenet(init_weights=False)' 1,3,64,64
-    vision inception 'inception_v3(init_weights=False)' 1,3,96,96
-    vision mobilenetv2 'mobilenet_v2()' 1,3,64,64
-    vision mobilenetv3 'mobilenet_v3_small()' 1,3,64,64
-    vision mobilenetv3 'mobilenet_v3_large()' 1,3,64,64
-    vision efficientnet 'efficientnet_b0()' 1,3,64,64
-    vision efficientnet 'efficientnet_v2_s()' 1,3,64,64
+    vision googlenet 'googlenet(init_weights=False)' 1,3,64,64 \
+        inception 'inception_v3(init_weights=False)' 1,3,96,96 \
+        mobilenetv2 'mobilenet_v2()' 1,3,64,64 \
+        mobilenetv3 'mobilenet_v3_small()' 1,3,64,64 \
+        mobilenetv3 'mobilenet_v3_large()' 1,3,64,64 \
+        efficientnet 'efficientnet_b0()' 1,3,64,64 \
+        efficientnet 'efficientnet_v2_s()' 1,3,64,64
 }
 
 @test "torchvision: convnext, vit, swin v1 and v2, maxvit" {
-    vision convnext 'convnext_tiny()' 1,3,64,64
-    vision vision_transformer 'vit_b_32(image_size=64)' 1,3,64,64
-    vision swin_transformer 'swin_t()' 1,3,64,64
-    vision swin_transformer 'swin_v2_t()' 1,3,64,64
-    vision maxvit 'maxvit_t()' 1,3,224,224
+    vision convnext 'convnext_tiny()' 1,3,64,64 \
+        vision_transformer 'vit_b_32(image_size=64)' 1,3,64,64 \
+        swin_transformer 'swin_t()' 1,3,64,64 \
+        swin_transformer 'swin_v2_t()' 1,3,64,64 \
+        maxvit 'maxvit_t()' 1,3,224,224
 }
 
 @test "torchvision: segmentation by fcn, deeplabv3, lraspp" {
-    vision segmentation/fcn 'fcn_resnet50(weights_backbone=None,aux_loss=True)' 1,3,64,64
-    vision segmentation/deeplabv3 'deeplabv3_mobilenet_v3_large(weights_backbone=None)' 1,3,64,64
-    vision segmentation/lraspp 'lraspp_mobilenet_v3_large(weights_backbone=None)' 1,3,64,64
+    vision segmentation/fcn 'fcn_resnet50(weights_backbone=None,aux_loss=True)' 1,3,64,64 \
+        segmentation/deeplabv3 'deeplabv3_mobilenet_v3_large(weights_backbone=None)' 1,3,64,64 \
+        segmentation/lraspp 'lraspp_mobilenet_v3_large(weights_backbone=None)' 1,3,64,64
 }
 
 @test "the entry is found by the weights, among nine factories and three classes" {
     folder=/usr/lib/python3/dist-packages/torchvision/models
     [ -e $folder/resnet.py ] || skip "needs python3-torchvision"
-    "$PY" "$TORCH" vision 'resnet18()' 1,3,64,64 2>/dev/null
-    as_torch $folder/resnet.py resnet18 x:1,3,64,64
+    "$PY" "$TORCH" vision 'resnet18()' 1,3,32,32 2>/dev/null
+    as_torch $folder/resnet.py resnet18 x:1,3,32,32
     need_shared torch
     for net in pnet:44x44 rnet:24x24 onet:48x48; do
         size=${net#*:}

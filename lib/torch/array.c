@@ -71,7 +71,7 @@ int torch_slice_scatter(struct import *c, int op)
     if (x == NULL || src == NULL)
         return -1;
     if (axis < 0 || axis >= s.rank || part.rank != s.rank || step < 1 || start < 0 ||
-        part.dim[axis] > s.dim[axis])
+        part.dim[axis] > s.dim[axis] || part.dim[axis] > TORCH_LIST_MAX)
         return torch_fail(c, "an impossible slice");
     if (step == 1) { /* what is before, what is new, what is behind */
         end = start + part.dim[axis];

@@ -12,6 +12,9 @@
 #include "torch/weights.h"
 #include "trace.pb-c.h"
 
+/* Channels, rows: more than that is damage. */
+enum { TORCH_LIST_MAX = 1 << 24 };
+
 typedef Dopt__Trace__Call Call;
 typedef Dopt__Trace__Arg Arg;
 typedef Dopt__Trace__Value TraceValue;

@@ -92,6 +92,10 @@ struct value *torch_const(struct import *c, enum dtype t, double v)
     int64_t room[2] = { 0 };
     struct tensor x = { .dtype = t, .shape = shape_of(0, NULL), .data = room };
 
+    if (t == DT_NONE) { /* of an operand that should be a tensor */
+        torch_fail(c, "a tensor is missing");
+        return NULL;
+    }
     if (dtype_is_float(t))
         tensor_put(&x, 0, v);
     else
@@ -101,8 +105,13 @@ struct value *torch_const(struct import *c, enum dtype t, double v)
 
 struct value *torch_filled(struct import *c, int64_t n, float v)
 {
-    float *f = arena_alloc(&c->m->arena, (size_t)n * sizeof *f);
+    float *f;
 
+    if (n < 0 || n > TORCH_LIST_MAX) {
+        torch_fail(c, "%lld channels", (long long)n);
+        return NULL;
+    }
+    f = arena_alloc(&c->m->arena, (size_t)n * sizeof *f);
     for (int64_t i = 0; i < n; i++)
         f[i] = v;
     return constant_new(c->m, constant_name(c), DT_F32, shape_of(1, &n), f);

@@ -17,12 +17,18 @@ static int damaged(struct import *c, const char *what, size_t at)
     return err_set(c->err, "the trace is damaged: %s %zu", what, at);
 }
 
+static bool type_fits(uint32_t t)
+{
+    return t == DT_BOOL || t == DT_BF16 || dtype_is_float((enum dtype)t) ||
+           (t >= DT_U8 && t <= DT_I64);
+}
+
 static bool value_fits(const struct import *c, const TraceValue *v)
 {
     struct shape s;
     int64_t n;
 
-    if (v->kind > LITERAL || v->n_dims > RANK_MAX || dtype_size((enum dtype)v->dtype) == 0)
+    if (v->kind > LITERAL || v->n_dims > RANK_MAX || !type_fits(v->dtype))
         return false;
     s = shape_of((int)v->n_dims, v->dims);
     n = shape_count(&s);

@@ -152,8 +152,10 @@ int torch_topk(struct import *c, int op)
                             torch_const_ints(c, (int64_t[]){ torch_int(c, 1) }, 1) };
     struct node *n = torch_node(c, (enum op_id)op, 2, in, 2);
 
-    if (n == NULL || c->p->n_results != 2)
+    if (n == NULL)
         return -1;
+    if (c->p->n_results != 2)
+        return torch_fail(c, "%zu results", c->p->n_results);
     attr_set_int(c->m, n, "axis", torch_int(c, 2));
     attr_set_int(c->m, n, "largest", torch_int(c, 3));
     if (torch_put(c, n) == NULL || torch_result(c, 0, n->out[0]) < 0)

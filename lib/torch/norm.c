@@ -49,9 +49,10 @@ int torch_layer_norm(struct import *c, int op)
     struct node *node;
 
     for (int i = 0; i < n; i++)
-        count *= dims[i];
+        if (dims[i] < 0 || __builtin_mul_overflow(count, dims[i], &count))
+            return torch_fail(c, "an impossible shape");
     in[1] = or_filled(c, 2, count, 1);
-    if (torch_none(c, 2) && n > 1)
+    if (in[1] != NULL && torch_none(c, 2) && n > 1)
         in[1] = torch_reshaped(c, in[1], n, dims);
     if (in[0] == NULL || in[1] == NULL)
         return -1;
@@ -76,7 +77,7 @@ int torch_group_norm(struct import *c, int op)
 {
     struct shape s = torch_dims(c, 0);
     int64_t g = torch_int(c, 1);
-    struct value *x = torch_in(c, 0);
+    struct value *x = torch_in(c, 0), *in[3];
     struct node *n;
 
     (void)op;
@@ -85,8 +86,12 @@ int torch_group_norm(struct import *c, int op)
     if (s.rank < 2 || g <= 0 || s.dim[1] % g != 0)
         return torch_fail(c, "%lld groups of another number of channels", (long long)g);
     x = torch_reshaped(c, x, 3, (int64_t[]){ s.dim[0], g, -1 });
-    n = torch_node(c, OP_INSTANCENORMALIZATION, 3,
-                   (struct value *[]){ x, torch_filled(c, g, 1), torch_filled(c, g, 0) }, 1);
+    in[0] = x;
+    in[1] = torch_filled(c, g, 1);
+    in[2] = torch_filled(c, g, 0);
+    if (in[1] == NULL || in[2] == NULL)
+        return -1;
+    n = torch_node(c, OP_INSTANCENORMALIZATION, 3, in, 1);
     if (n == NULL)
         return -1;
     attr_set_float(c->m, n, "epsilon", (float)torch_number(c, 4));

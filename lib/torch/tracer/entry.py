@@ -50,7 +50,7 @@ def callable_without(f, skip=0):
 
 
 def candidates(module):
-    """(name, function that makes it): instances, classes, functions, in the file's order."""
+    """Instances, classes and functions of the file, in its order: (name, function that makes the module)."""
     import torch
     own, groups = module.__name__, ([], [], [])
     for name, v in list(vars(module).items()):
@@ -63,7 +63,7 @@ def candidates(module):
                 groups[1].append((name, v))
         elif inspect.isfunction(v) and callable_without(v) and not name.startswith('_'):
             groups[2].append((name, v))
-    return [c for g in groups for c in g]
+    return groups
 
 
 # ---- fitting -------------------------------------------------------------------------------------
@@ -121,14 +121,17 @@ def signature(m):
 def find(module, states):
     """The one that fits."""
     made, failed = [], []
-    for name, make in candidates(module):
-        try:
-            m = make()
-        except Exception as e:
-            failed.append((name, e))
-            continue
-        if hasattr(m, 'entries'):
-            made.append((name, m, best_fit(m, states)))
+    for group in candidates(module):  # functions may do anything: they are called only if nothing else fits
+        if any(fit.score == 0 for _, _, fit in made):
+            break
+        for name, make in group:
+            try:
+                m = make()
+            except Exception as e:
+                failed.append((name, e))
+                continue
+            if hasattr(m, 'entries'):
+                made.append((name, m, best_fit(m, states)))
     if not made:
         reason = next((e for _, e in failed if isinstance(e, Unsupported)), None)
         if reason is not None:
@@ -161,7 +164,7 @@ def named(module, expression, states):
         m = eval(expression, dict(vars(module)))
     except NameError as e:
         import difflib
-        near = difflib.get_close_matches(expression.partition('(')[0], [n for n, _ in candidates(module)])
+        near = difflib.get_close_matches(expression.partition('(')[0], [n for g in candidates(module) for n, _ in g])
         raise Wrong(f"{expression}: {e}" + (f"; closest: {', '.join(near)}" if near else '')) from None
     if not isinstance(m, torch.nn.Module) and callable(m):
         m = m()
