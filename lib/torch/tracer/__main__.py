@@ -11,6 +11,10 @@ import struct
 import sys
 import warnings
 
+from tracing import entry, record, stubs, wire
+from tracing.record import Unsupported, Value, dtype_of, float32
+from tracing.wire import fields, packed
+
 SECONDS, BYTES = 300, 8 << 30  # of processor time; of memory
 
 
@@ -22,8 +26,6 @@ def limit():
 
 
 def read_request():
-    from wire import fields, packed
-    from record import dtype_of
     r = dict(model='', entry='', inputs=[], states=[])
     with open(3, 'rb', closefd=False) as f:
         raw = f.read()
@@ -50,7 +52,6 @@ def read_request():
 
 def bind(module, fit):
     """Weights become what the file has under their names."""
-    from record import Value
     done = set()
     for name, t in module.entries():
         if name not in fit.tensors or id(t) in done:
@@ -62,8 +63,6 @@ def bind(module, fit):
 
 def arguments(module, inputs):
     """--input_shape's entries as forward()'s arguments, by name, else by position."""
-    import entry
-    from record import Value, float32
     from torch._tensor import Tensor
     ps = [p for p in inspect.signature(module.forward).parameters.values()]
     named = [p for p in ps if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY, p.POSITIONAL_ONLY)]
@@ -127,7 +126,6 @@ class Writer:
         self.unset = None
 
     def value(self, v):
-        import wire
         if v.id is not None:
             return v.id
         kind = dict(call=0, input=1, state=2, literal=3).get(v.kind)
@@ -154,8 +152,6 @@ class Writer:
         return struct.pack(f'<{len(data)}{v.dtype.code}', *data)
 
     def arg(self, a, field=4):
-        import wire
-        from record import Value
         if a is None:
             b = b''
         elif isinstance(a, Value):
@@ -173,7 +169,6 @@ class Writer:
         return wire.data(field, b)
 
     def call(self, c):
-        import wire
         b = wire.data(1, c.op) + wire.data(2, c.name) + wire.number(3, c.line)
         b += b''.join(self.arg(a) for a in c.args)
         b += wire.data(5, b''.join(wire.varint(self.value(r)) for r in c.results))
@@ -196,7 +191,6 @@ class Writer:
             stack.pop()
 
     def inner(self, args):
-        from record import Value
         for a in args:
             if isinstance(a, Value):
                 yield a
@@ -205,10 +199,6 @@ class Writer:
 
 
 def trace(r):
-    import wire
-    import entry
-    import record
-    import stubs
     stubs.install()
     import torch
     module = entry.load(r['model'])
@@ -235,22 +225,14 @@ def trace(r):
         w.need(t.value)
         results.append(wire.data(8, wire.data(1, n) + wire.number(2, w.value(t.value))))
     if w.unset is not None:
-        raise Unsupported_('an output depends on random numbers or uninitialized memory')
+        raise Unsupported('an output depends on random numbers or uninitialized memory')
     return b''.join([wire.data(3, n) for n in notes] + [wire.data(4, type(net).__name__), wire.number(5, fit.index)] +
                     w.values + w.calls + results)
-
-
-def Unsupported_(text):
-    from record import Unsupported
-    return Unsupported(text)
 
 
 def failure(e, model):
     """An exception as one line, with the definition's line."""
     import traceback
-    import entry
-    import record
-    import wire
     status = 3 if isinstance(e, record.Unsupported) else 1
     text = str(e) if isinstance(e, (record.Unsupported, entry.Wrong)) else f'{type(e).__name__}: {e}'
     line = e.lineno if isinstance(e, SyntaxError) else None

@@ -5,9 +5,9 @@ import math
 import sys
 import types as _types
 
-import stubs
-from record import DTYPES, Unsupported
-from record import dtype as dtype  # noqa: F401
+from tracing import stubs
+from tracing.record import DTYPES, Unsupported
+from tracing.record import dtype as dtype  # noqa: F401
 
 from . import _ops
 from ._ops import *  # noqa: F401,F403

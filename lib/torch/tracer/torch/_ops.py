@@ -4,7 +4,7 @@ SPDX-License-Identifier: Apache-2.0"""
 import builtins
 import math
 
-from record import DTYPES, Unsupported, Value, bool_, dtype as dtype_class, float32, int64, literal, numel, \
+from tracing.record import DTYPES, Unsupported, Value, bool_, dtype as dtype_class, float32, int64, literal, numel, \
     strides_of
 
 from ._tensor import Size, Tensor, UnsupportedName, call, is_contiguous

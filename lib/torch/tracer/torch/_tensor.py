@@ -3,8 +3,8 @@
 Writing to a view writes the storage: the new value goes back through the chain (a slice is scattered
 into what it was taken from), and every other view of the storage is made anew when it is read again.
 SPDX-License-Identifier: Apache-2.0"""
-import record
-from record import DTYPES, Call, Unsupported, Value, bool_, float32, int64, literal, numel, numbers, strides_of
+from tracing import record
+from tracing.record import DTYPES, Call, Unsupported, Value, bool_, float32, int64, literal, numel, numbers, strides_of
 
 
 class UnsupportedName(Unsupported, AttributeError):

@@ -2,7 +2,7 @@
 SPDX-License-Identifier: Apache-2.0"""
 import math
 
-from record import Unsupported, bool_, float32, int64, numel
+from tracing.record import Unsupported, bool_, float32, int64, numel
 
 from .. import _ops
 from .._ops import (FUNCTIONS, abs_, add, amax, axis, cat, clamp, div, exp, expand, flatten, index_select, log, matmul,
@@ -495,5 +495,5 @@ def __getattr__(name):
         return FUNCTIONS[name]
     if name.startswith('__'):
         raise AttributeError(name)
-    import stubs
+    from tracing import stubs
     return stubs.unknown(f'torch.nn.functional.{name}')

@@ -4,8 +4,8 @@ import collections
 import itertools
 import operator
 
-import record
-from record import Unsupported, float32, numel
+from tracing import record
+from tracing.record import Unsupported, float32, numel
 
 from .. import _ops
 from .._tensor import Tensor

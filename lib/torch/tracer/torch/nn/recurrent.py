@@ -1,6 +1,6 @@
 """RNN, LSTM and GRU, and their cells.
 SPDX-License-Identifier: Apache-2.0"""
-from record import Unsupported
+from tracing.record import Unsupported
 
 from .. import _ops
 from .._ops import add, mul, sigmoid, stack, sub, tanh, unsqueeze

@@ -1,6 +1,6 @@
 """torch.nn.utils: weights computed from others, as far as that is static.
 SPDX-License-Identifier: Apache-2.0"""
-from record import Unsupported
+from tracing.record import Unsupported
 
 from .. import _ops
 from .modules import Parameter

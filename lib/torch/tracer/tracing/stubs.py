@@ -9,8 +9,8 @@ import os
 import sys
 import types
 
-import record
-from record import Unsupported
+from tracing import record
+from tracing.record import Unsupported
 
 # What definitions call for other purposes than forward().
 BESIDE = ('torch.onnx', 'torch.library', 'torch.ops', 'torch._C', 'torch.distributed', 'torch.profiler',

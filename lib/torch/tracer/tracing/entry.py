@@ -6,8 +6,8 @@ import inspect
 import os
 import sys
 
-import stubs
-from record import Unsupported
+from tracing import stubs
+from tracing.record import Unsupported
 
 
 class Wrong(Exception):

@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 
-HERE = os.path.dirname(__file__)
+HERE = os.path.dirname(os.path.dirname(__file__))
 
 
 class Unsupported(Exception):
