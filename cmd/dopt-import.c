@@ -1,5 +1,6 @@
 /* dopt-import: a model of another framework becomes a dopt file. dopt-import(1).
  * SPDX-License-Identifier: Apache-2.0 */
+#include <fnmatch.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,9 +120,13 @@ static int import_torch(const struct options *o, struct model *m, const struct s
 static int import(const struct options *o, const struct blob *b, struct model *m,
                   const struct shapes *shapes, const struct out_nodes *nodes, struct err *e)
 {
-    enum format f = o->entry != NULL ? FORMAT_PYTHON : format_guess(b->data, b->size);
+    enum format f = format_guess(b->data, b->size);
     const char *name = name_of(o);
 
+    if (f == FORMAT_TEXT && o->path != NULL && fnmatch("*.py", o->path, 0) == 0)
+        f = FORMAT_PYTHON; /* one that imports torch through another */
+    if (o->entry != NULL && f != FORMAT_PYTHON)
+        return err_set(e, "%s: is %s, not a PyTorch definition", name, format_name(f));
     switch (f) {
     case FORMAT_ONNX:
         if (o->framework == FRAMEWORK_TENSORFLOW)

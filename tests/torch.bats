@@ -283,10 +283,14 @@ def net():
 class Net(torch.nn.Module):
     def __init__(self):
         raise ValueError('no')"
-    wrong 1 'line 2: SystemExit: 3' <<<"import torch, sys
-sys.exit(3)"
     wrong 1 "the definition's process ended by signal 11" <<<"import torch, os, signal
 os.kill(os.getpid(), signal.SIGSEGV)"
+    cp net.pth net.pth.py
+    wrong 1 'line 2: SystemExit: 3' <<<"import torch, sys
+sys.exit(3)"
+    echo 'from net import Net' >again.py
+    fails 1 'again.py: net.py:2: SystemExit: 3' dopt-import --weight net.pth --input_shape x:1,3 -o out.dopt again.py
+    fails 1 'net.pth.py: is PyTorch weights, not a PyTorch definition' dopt-import --weight net.pth --input_shape x:1,3 -o out.dopt net.pth.py:Net
     fails 1 'net.py: is a PyTorch definition: its weights are needed too, --weight FILE' dopt-import --input_shape x:1,3 -o out.dopt net.py
     fails 1 'net.pth: is PyTorch weights: name the definition, and them with --weight' dopt-import -o out.dopt net.pth
 }
