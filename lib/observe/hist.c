@@ -10,13 +10,13 @@
 #include "base/cursor.h"
 #include "observe/hist.h"
 
-enum { DRAIN_AT = (1 << 24) - 1 };
+enum { SPILL_AT = (1 << 24) - 1 };
 
 struct hist_live {
-    size_t filled; /* values since the last drain */
-    uint64_t zeros;
+    size_t filled; /* values since the last spill */
+    bool spilled;
     uint64_t *table;       /* [HIST_BINS] */
-    uint64_t *count, *low; /* [HIST_BINS]: drained */
+    uint64_t *count, *low; /* [HIST_BINS]: spilled; count[0] has the zeros too */
 };
 
 static uint64_t *pages(size_t n)
@@ -45,15 +45,16 @@ void hist_live_free(struct hist_live *t)
     free(t);
 }
 
-/* Bins first .. end-1 into the wide tables. */
-static void spill(struct hist_live *t, size_t first, size_t end)
+static void spill(struct hist_live *t)
 {
-    for (size_t k = first; k < end; k++)
+    for (size_t k = 0; k < HIST_BINS; k++)
         if (t->table[k] != 0) {
             t->count[k] += t->table[k] >> 40;
             t->low[k] += t->table[k] & 0xffffffffff;
             t->table[k] = 0;
         }
+    t->filled = 0;
+    t->spilled = true;
 }
 
 /* The halves of a value are loaded by themselves: cheaper than taking one word apart. */
@@ -71,55 +72,69 @@ static void add_some(uint64_t *table, const float *x, size_t n)
 
 void hist_live_zeros(struct hist_live *t, uint64_t n)
 {
-    t->zeros += n;
+    t->count[0] += n;
 }
 
 void hist_live_add(struct hist_live *t, const float *x, size_t n)
 {
     while (n > 0) {
-        size_t some = DRAIN_AT - t->filled < n ? DRAIN_AT - t->filled : n;
+        size_t some = SPILL_AT - t->filled < n ? SPILL_AT - t->filled : n;
 
         add_some(t->table, x, some);
         x += some;
         n -= some;
         t->filled += some;
-        if (t->filled == DRAIN_AT) {
-            spill(t, 0, HIST_BINS);
-            t->filled = 0;
-        }
+        if (t->filled == SPILL_AT)
+            spill(t);
     }
 }
 
-static void collect(struct hist_live *t, struct hist *h, size_t first, size_t end)
+/* Moves bins first .. end-1 into `bins`, or counts them where that is NULL. */
+static size_t collect(struct hist_live *t, struct hist_bin *bins, size_t first, size_t end)
 {
-    for (size_t i = first; i < end; i++)
-        if (t->count[i] != 0) {
-            h->bins[h->n++] = (struct hist_bin){ (uint32_t)i, t->count[i], t->low[i] };
+    size_t n = 0;
+
+    for (size_t i = first; i < end; i++) {
+        bool wide = (t->spilled || i == 0) && t->count[i] != 0;
+
+        if (t->table[i] == 0 && !wide)
+            continue;
+        if (bins != NULL) {
+            bins[n] =
+                (struct hist_bin){ (uint32_t)i, t->table[i] >> 40, t->table[i] & 0xffffffffff };
+            t->table[i] = 0;
+        }
+        if (bins != NULL && wide) {
+            bins[n].count += t->count[i];
+            bins[n].low += t->low[i];
             t->count[i] = t->low[i] = 0;
         }
+        n++;
+    }
+    return n;
+}
+
+/* One past the bin of x. */
+static size_t bin_end(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 16) + 1;
 }
 
 void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max)
 {
-    struct hist fresh = { .bins = NEW_ARRAY(struct hist_bin, HIST_BINS) };
-    size_t half = HIST_BINS / 2, above = 0,
-           below = half; /* ends of the occupied part of each half */
-    uint32_t bits;
+    size_t half = HIST_BINS / 2, above = max > 0 ? bin_end(max) : 1;
+    size_t below = min < 0 ? bin_end(min) : half;
+    struct hist fresh = { 0 };
 
-    if (max >= 0) {
-        memcpy(&bits, &max, sizeof bits);
-        above = (bits >> 16) + 1;
-    }
-    if (min <= 0) { /* -0 has a bin among the negative ones */
-        memcpy(&bits, &min, sizeof bits);
-        below = (bits >> 16 | half) + 1;
-    }
-    spill(t, 0, above);
-    spill(t, half, below);
-    t->count[0] += t->zeros;
-    t->filled = t->zeros = 0;
-    collect(t, &fresh, 0, above);
-    collect(t, &fresh, half, below);
+    fresh.bins =
+        NEW_ARRAY(struct hist_bin, collect(t, NULL, 0, above) + collect(t, NULL, half, below));
+    fresh.n = collect(t, fresh.bins, 0, above);
+    fresh.n += collect(t, fresh.bins + fresh.n, half, below);
+    t->filled = 0;
+    t->spilled = false;
     hist_merge(h, &fresh);
     hist_release(&fresh);
 }
@@ -192,7 +207,7 @@ int hist_unpack(struct hist *h, const void *p, size_t size, struct err *e)
         err_set(e, "histogram is damaged");
         goto out;
     }
-    h->bins = NEW_ARRAY(struct hist_bin, HIST_BINS);
+    h->bins = NEW_ARRAY(struct hist_bin, plainsize / 3 + 1); /* three varints a bin */
     for (b = cursor_of(plain, plainsize); cursor_left(&b) > 0;) {
         struct hist_bin bin;
 

@@ -44,7 +44,7 @@ struct hist_live;
 struct hist_live *hist_live_new(void);
 void hist_live_free(struct hist_live *t);
 void hist_live_add(struct hist_live *t, const float *x, size_t n);
-void hist_live_zeros(struct hist_live *t, uint64_t n); /* n times +0 */
+void hist_live_zeros(struct hist_live *t, uint64_t n); /* n times 0, of either sign */
 /* Adds what the table holds, values from min to max, to h and empties it. */
 void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max);
 

@@ -251,34 +251,53 @@ static double cube(double x)
 }
 
 /* Squared error, in units of bins, of values spread evenly over each bin when bins first .. last become
- * 256 levels and what lies outside goes to the outermost. */
+ * 256 levels and what lies outside goes to the outermost. The error of a bin is the difference of a
+ * function F at its ends, where F(x), the integral from 0 to x, takes in whole levels and a part of one;
+ * it is continuous, so it does not matter to which level an end on the border counts. */
 CLONES static double l2_error(const double bins[L2_BINS], int first, int last)
 {
-    double level = (last - first + 1) / (double)L2_LEVELS, half = level / 2, whole = cube(half);
-    double lanes[8] = { 0 }, sum = 0;
+    double level = (last - first + 1) / (double)L2_LEVELS, inverse = 1 / level, half = level / 2;
+    double whole = 2 * cube(half), lanes[8] = { 0 }, f[L2_BINS + 8], sum = 0;
 
+    for (int i = 0; i <= L2_BINS; i++) {
+        double x = i - first, k = floor(x * inverse);
+
+        k = k < 0 ? 0 : k > L2_LEVELS - 1 ? L2_LEVELS - 1 : k;
+        f[i] = whole * k + cube(x - k * level - half);
+    }
     for (int i = 0; i < L2_BINS; i += 8)
-        for (int k = 0; k < 8; k++) {
-            double begin = i + k - first, end = begin + 1;
-            double from = floor(begin / level), to = floor(end / level);
-
-            from = from < 0 ? 0 : from > L2_LEVELS - 1 ? L2_LEVELS - 1 : from;
-            to = to < 0 ? 0 : to > L2_LEVELS - 1 ? L2_LEVELS - 1 : to;
-            lanes[k] += bins[i + k] * (2 * whole * (to - from) - cube(begin - from * level - half) +
-                                       cube(end - to * level - half));
-        }
+        for (int k = 0; k < 8; k++)
+            lanes[k] += bins[i + k] * (f[i + k + 1] - f[i + k]);
     for (int k = 0; k < 8; k++)
         sum += lanes[k];
     return sum / 3;
 }
 
+/* Values beyond one end of a range: how many, the sum of their places (each at its bin's border towards the
+ * range, in bins) and of the squares. */
+struct tail {
+    double n, x, xx;
+};
+
+/* The least squared error that clipping them at `end` makes. It only grows as the range shrinks. */
+static double tail_error(const struct tail *t, double end)
+{
+    return end * end * t->n - 2 * end * t->x + t->xx;
+}
+
+static struct tail tail_with(struct tail t, double n, double x)
+{
+    return (struct tail){ t.n + n, t.x + n * x, t.xx + n * x * x };
+}
+
 /* Both ends move in by quantile steps of 1e-5, whichever then skips more bins; the least error of all
- * (HFMG; torch's HistogramObserver stops at the first increase). */
+ * (HFMG; torch's HistogramObserver stops at the first increase). Once the tails alone are above the best,
+ * nothing narrower can be. */
 static struct grid by_l2(const struct points *s)
 {
-    double bins[L2_BINS], width, total = 0, below = 0, above = 0, best, error;
+    double bins[L2_BINS], width, total = 0, best, error, step;
+    struct tail below = { 0 }, above = { 0 };
     int left = 0, right = L2_BINS - 1, first = left, last = right;
-    double step;
 
     if (s->max <= s->min)
         return grid_at(s, s->min, s->max);
@@ -287,14 +306,15 @@ static struct grid by_l2(const struct points *s)
         total += bins[i];
     step = total / 1e5 > 1 ? ceil(total / 1e5) : 1;
     best = l2_error(bins, left, right);
-    while (right - left > L2_BINS / 4) {
-        double skip_below = below, skip_above = above;
+    while (right - left > L2_BINS / 4 &&
+           tail_error(&below, left) + tail_error(&above, right + 1) <= best * (1 + 1e-6)) {
+        struct tail skip_below = below, skip_above = above;
         int l = left, r = right;
 
-        while (l < right && skip_below < below + step)
-            skip_below += bins[l++];
-        while (r > left && skip_above < above + step)
-            skip_above += bins[r--];
+        for (; l < right && skip_below.n < below.n + step; l++)
+            skip_below = tail_with(skip_below, bins[l], l + 1);
+        for (; r > left && skip_above.n < above.n + step; r--)
+            skip_above = tail_with(skip_above, bins[r], r);
         if (right - r >= l - left) {
             right = r;
             above = skip_above;
