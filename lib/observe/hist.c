@@ -184,7 +184,7 @@ void hist_pack(const struct hist *h, struct buf *out)
     }
     size = compressBound(plain.size);
     packed = mem_alloc(size);
-    compress2(packed, &size, plain.data, plain.size, 6);
+    compress2(packed, &size, plain.data, plain.size, 1);
     buf_varint(out, plain.size);
     buf_put(out, packed, size);
     free(packed);
