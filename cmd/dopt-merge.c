@@ -6,7 +6,6 @@
 
 #include "cli.h"
 #include "inputs.h"
-#include "run/engine.h"
 
 static const char usage[] = "usage: dopt-merge [-hV] [-o OUT] [SHARD ...]\n";
 
@@ -58,7 +57,7 @@ int main(int argc, char **argv)
              (unsigned long long)observed_steps_done(&sum), (unsigned long long)sum.steps);
     own.n = 1;
     own.tag[0] = "OBSERVED";
-    observed_pack(&sum, job_cores(), &own.bytes[0]);
+    observed_pack(&sum, &own.bytes[0]);
     outputs_save(&first, &own, NULL, NULL, 0, output, false);
     buf_release(&own.bytes[0]);
     dopt_release(&first);

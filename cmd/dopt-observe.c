@@ -85,7 +85,7 @@ static void save(struct dopt_file *f, const struct observed *seen, const struct 
                                                                    : "--resize=cubic";
     if (o->all)
         options[n++] = "--all";
-    observed_pack(seen, (int)o->jobs, &own.bytes[0]);
+    observed_pack(seen, &own.bytes[0]);
     outputs_save(f, &own, whole ? "dopt-observe" : NULL, options, n, path, o->detached || !whole);
     buf_release(&own.bytes[0]);
 }

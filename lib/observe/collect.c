@@ -288,8 +288,12 @@ static int finish_value(void *ctx, long i, void *item, struct err *e)
 
         if (p->live != NULL)
             hist_live_drain(p->live, &p->stats.hist, p->stats.min, p->stats.max);
-        stats_merge(t, &p->stats);
-        stats_release(&p->stats);
+        if (t->samples == 0 && t->channels.n == 0) {
+            *t = p->stats;
+        } else {
+            stats_merge(t, &p->stats);
+            stats_release(&p->stats);
+        }
         p->stats = (struct tensor_stats){ 0 };
     }
     return 0;

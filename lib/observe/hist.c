@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <zlib.h>
-
 #include "base/cursor.h"
 #include "observe/hist.h"
 
@@ -147,85 +145,59 @@ void hist_release(struct hist *h)
 
 void hist_merge(struct hist *into, const struct hist *from)
 {
-    struct hist sum = { .bins = NEW_ARRAY(struct hist_bin, into->n + from->n) };
+    struct hist sum = { .bins = mem_alloc((into->n + from->n) * sizeof *sum.bins) };
     size_t a = 0, b = 0;
 
-    while (a < into->n || b < from->n) {
-        struct hist_bin *s = &sum.bins[sum.n++];
-        bool take_a = b == from->n || (a < into->n && into->bins[a].index <= from->bins[b].index);
-        bool take_b = a == into->n || (b < from->n && from->bins[b].index <= into->bins[a].index);
+    while (a < into->n && b < from->n) {
+        const struct hist_bin *x = &into->bins[a], *y = &from->bins[b];
+        bool both = x->index == y->index;
 
-        s->index = take_a ? into->bins[a].index : from->bins[b].index;
-        if (take_a) {
-            s->count += into->bins[a].count;
-            s->low += into->bins[a++].low;
-        }
-        if (take_b) {
-            s->count += from->bins[b].count;
-            s->low += from->bins[b++].low;
-        }
+        a += x->index <= y->index;
+        b += y->index <= x->index;
+        sum.bins[sum.n++] =
+            both ? (struct hist_bin){ x->index, x->count + y->count, x->low + y->low }
+            : x->index < y->index ? *x
+                                  : *y;
     }
+    while (a < into->n)
+        sum.bins[sum.n++] = into->bins[a++];
+    while (b < from->n)
+        sum.bins[sum.n++] = from->bins[b++];
     hist_release(into);
     *into = sum;
 }
 
 void hist_pack(const struct hist *h, struct buf *out)
 {
-    struct buf plain = { 0 };
     uint32_t last = 0;
-    uLongf size;
-    uint8_t *packed;
 
     for (size_t i = 0; i < h->n; i++) {
-        buf_varint(&plain, h->bins[i].index - last);
-        buf_varint(&plain, h->bins[i].count);
-        buf_varint(&plain, h->bins[i].low);
+        buf_varint(out, h->bins[i].index - last);
+        buf_varint(out, h->bins[i].count);
+        buf_varint(out, h->bins[i].low);
         last = h->bins[i].index;
     }
-    size = compressBound(plain.size);
-    packed = mem_alloc(size);
-    compress2(packed, &size, plain.data, plain.size, 1);
-    buf_varint(out, plain.size);
-    buf_put(out, packed, size);
-    free(packed);
-    buf_release(&plain);
 }
 
 int hist_unpack(struct hist *h, const void *p, size_t size, struct err *e)
 {
-    struct cursor c = cursor_of(p, size), b;
-    uint64_t plainsize = cursor_varint(&c), index = 0;
-    uLongf got = plainsize;
-    uint8_t *plain;
-    int rc = -1;
+    struct cursor c = cursor_of(p, size);
+    uint64_t index = 0;
 
-    *h = (struct hist){ 0 };
-    if (c.bad || plainsize > HIST_BINS * 24)
-        return err_set(e, "histogram is damaged");
-    plain = mem_alloc(plainsize);
-    if (uncompress(plain, &got, c.p, cursor_left(&c)) != Z_OK || got != plainsize) {
-        err_set(e, "histogram is damaged");
-        goto out;
-    }
-    h->bins = NEW_ARRAY(struct hist_bin, plainsize / 3 + 1); /* three varints a bin */
-    for (b = cursor_of(plain, plainsize); cursor_left(&b) > 0;) {
-        struct hist_bin bin;
+    *h = (struct hist){ .bins =
+                            mem_alloc((size / 3 + 1) * sizeof *h->bins) }; /* three varints a bin */
+    while (cursor_left(&c) > 0) {
+        uint64_t step = cursor_varint(&c), count = cursor_varint(&c), low = cursor_varint(&c);
 
-        index += cursor_varint(&b);
-        bin = (struct hist_bin){ (uint32_t)index, cursor_varint(&b), 0 };
-        bin.low = cursor_varint(&b);
-        if (b.bad || index >= HIST_BINS || h->n == HIST_BINS || bin.count == 0 ||
-            (h->n > 0 && bin.index <= h->bins[h->n - 1].index) || bin.low / bin.count > 0xffff) {
+        index += step;
+        if (c.bad || step >= HIST_BINS || index >= HIST_BINS || (step == 0 && h->n > 0) ||
+            count == 0 || low / count > 0xffff) {
             hist_release(h);
-            err_set(e, "histogram is damaged");
-            goto out;
+            return err_set(e, "histogram is damaged");
         }
-        h->bins[h->n++] = bin;
+        h->bins[h->n++] = (struct hist_bin){ (uint32_t)index, count, low };
     }
-    rc = 0;
-out:
-    free(plain);
-    return rc;
+    return 0;
 }
 
 static double bits_value(uint32_t bits)

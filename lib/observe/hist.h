@@ -25,7 +25,7 @@ struct hist {
 };
 void hist_release(struct hist *h);
 void hist_merge(struct hist *into, const struct hist *from);
-/* The zlib stream of proto/observed.proto, and back. */
+/* The bytes of proto/observed.proto, and back. */
 void hist_pack(const struct hist *h, struct buf *out);
 int hist_unpack(struct hist *h, const void *p, size_t size, struct err *e);
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/ordered.h"
 #include "base/wire.h"
 #include "observe/observed.h"
 #include "observed.pb-c.h"
@@ -221,7 +220,7 @@ static ProtobufCBinaryData bytes(const void *p, size_t size)
 }
 
 static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *out,
-                        Dopt__Observed__Channels *ch, const struct buf *hist)
+                        Dopt__Observed__Channels *ch, struct buf *hist)
 {
     dopt__observed__tensor__init(out);
     out->name = (char *)t->name;
@@ -234,6 +233,7 @@ static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *ou
     out->max_step = t->max_step;
     out->sum_min = bytes(&t->sum_min, sizeof t->sum_min);
     out->sum_max = bytes(&t->sum_max, sizeof t->sum_max);
+    hist_pack(&t->hist, hist);
     out->histogram = bytes(hist->data, hist->size);
     if (t->channels.n == 0)
         return;
@@ -246,29 +246,7 @@ static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *ou
     out->channels = ch;
 }
 
-struct packing {
-    const struct observed *o;
-    struct buf *hist; /* by tensor */
-};
-
-static int make_hist(void *ctx, long i, void *item, struct err *e)
-{
-    const struct packing *p = ctx;
-    struct buf *b = item;
-
-    (void)e;
-    *b = (struct buf){ 0 };
-    if (p->o->tensors[i].hist.n > 0)
-        hist_pack(&p->o->tensors[i].hist, b);
-    return 0;
-}
-
-static void take_hist(void *ctx, long i, const void *item)
-{
-    ((struct packing *)ctx)->hist[i] = *(const struct buf *)item;
-}
-
-void observed_pack(const struct observed *o, int jobs, struct buf *out)
+void observed_pack(const struct observed *o, struct buf *out)
 {
     size_t n = (size_t)o->n, nr = (size_t)o->nranges;
     Dopt__Observed__Observed msg = DOPT__OBSERVED__OBSERVED__INIT;
@@ -278,11 +256,7 @@ void observed_pack(const struct observed *o, int jobs, struct buf *out)
     Dopt__Observed__Range *r = NEW_ARRAY(Dopt__Observed__Range, nr),
                           **pr = NEW_ARRAY(Dopt__Observed__Range *, nr);
     struct buf *hist = NEW_ARRAY(struct buf, n);
-    struct packing packing = { o, hist };
-    struct ordered run = { .make = make_hist, .take = take_hist, .ctx = &packing };
-    struct err never;
 
-    ordered_run(&run, (long)n, sizeof(struct buf), jobs, &never);
     for (size_t i = 0; i < n; i++) {
         pack_tensor(&o->tensors[i], &t[i], &ch[i], &hist[i]);
         pt[i] = &t[i];
@@ -353,7 +327,10 @@ static int unpack_tensor(struct observed *o, const Dopt__Observed__Tensor *m, st
         return err_set(e, "tensor %s: sums are damaged", t->name);
     memcpy(&t->sum_min, m->sum_min.data, sizeof(fixed));
     memcpy(&t->sum_max, m->sum_max.data, sizeof(fixed));
-    if (m->histogram.len > 0 && hist_unpack(&t->hist, m->histogram.data, m->histogram.len, e) < 0)
+    if (m->count > 0 && m->histogram.len == 0)
+        return err_set(e, "tensor %s has no histogram: an older dopt observed it: observe anew",
+                       t->name);
+    if (hist_unpack(&t->hist, m->histogram.data, m->histogram.len, e) < 0)
         return err_at(e, "tensor %s", t->name);
     if (m->channels != NULL && unpack_channels(&t->channels, m->channels, e) < 0)
         return err_at(e, "tensor %s", t->name);

@@ -55,8 +55,7 @@ struct observed {
 void observed_begin(struct observed *o, const char *model, const char *set, uint64_t steps,
                     bool all);
 void observed_release(struct observed *o);
-void observed_pack(const struct observed *o, int jobs,
-                   struct buf *out); /* in up to `jobs` threads */
+void observed_pack(const struct observed *o, struct buf *out);
 int observed_unpack(struct observed *o, const void *p, size_t size, struct err *e);
 /* Adds `from`: it must be of the same model and set, and no step may be in both. Another ISA level
  * warns: float kernels differ in the last bits. */
