@@ -21,7 +21,7 @@ CFLAGS_ALL = -std=gnu11 -ffp-contract=off -fno-math-errno -fno-trapping-math -D_
           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 # Kernels: loops that vectorize; never -ffast-math, results must not depend on the compiler's mood.
 $(B)/lib/op/%.o $(B)/lib/observe/%.o $(B)/lib/quant/%.o $(B)/lib/image/%.o: OPT := -O3
-LIBS   := -ldnnl -lprotobuf-c -larchive -ljpeg -lpng -lwebp -ltiff -lxxhash -lz -lm
+LIBS   := -Wl,--as-needed -ldnnl -lprotobuf-c -larchive -ljpeg -lpng -lwebp -ltiff -lxxhash -lz -lm
 
 PROTO := $(wildcard proto/*.proto)
 PSRC  := $(PROTO:proto/%.proto=$(B)/proto/%.pb-c.c)
@@ -34,12 +34,15 @@ UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/*.c))
 
 all: $(BINS)
 
+# Archives, so that a tool links, and loads at every start, only what it uses.
 CMDOBJ := $(patsubst cmd/%.c,$(B)/cmd/%.o,$(filter-out cmd/dopt%.c,$(wildcard cmd/*.c)))
-$(B)/bin/%: $(B)/cmd/%.o $(CMDOBJ) $(B)/libdopt.a
+$(B)/bin/%: $(B)/cmd/%.o $(B)/libcmd.a $(B)/libdopt.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+$(B)/libcmd.a: $(CMDOBJ)
 $(B)/libdopt.a: $(LOBJ)
+$(B)/lib%.a:
 	@rm -f $@
 	ar rcs $@ $^
 

@@ -248,8 +248,6 @@ int out_finish(struct out *o, struct err *e)
     if (o->f != NULL) {
         if (o->error == 0 && fflush(o->f) != 0)
             o->error = errno;
-        if (o->error == 0 && o->tmp != NULL && fsync(fileno(o->f)) != 0)
-            o->error = errno;
         if (fclose(o->f) != 0 && o->error == 0)
             o->error = errno;
         o->f = NULL;

@@ -28,7 +28,7 @@ int blob_rest(struct blob *b, int fd, const char *name, const void *head, size_t
               struct err *e);
 void blob_release(struct blob *b);
 
-/* One output file: written under a temporary name beside it, synced and renamed by out_commit;
+/* One output file: written under a temporary name beside it, renamed by out_commit;
  * out_release without a commit leaves nothing behind. NULL or "-" = stdout, whose errors are noticed
  * too. A path that names a device or a pipe is written in place. Errors stick: out_put may be
  * called blindly and out_commit reports the first one. SIGINT and SIGTERM remove the temporary file. */

@@ -23,7 +23,7 @@ struct quantizer {
     struct points points;
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
     int *chosen; /* value ids of the observed values */
-    struct pending *pending; /* of the plan's nodes, in their order */
+    struct pending *pending; /* of the plan's nodes, the largest first */
     int captensors, capnodes, cappending, capfloats;
     int raised; /* channels whose weight scale was raised */
     struct err *e;
@@ -32,6 +32,8 @@ struct quantizer {
 /* A plan node's arrays while they are being filled; all of its channels, or one scale. */
 struct pending {
     const struct node *n;
+    int at; /* index into plan nodes */
+    size_t size;
     float *scales, *float_bias;
     int8_t *weight;
     int32_t *bias;
@@ -185,13 +187,13 @@ static bool correct_bias(const struct quantizer *z, const struct node *n, const 
     return corrected;
 }
 
-/* Scales, int8 weight and biases of plan node i; several are worked on at once. The item counts the
+/* Scales, int8 weight and biases of pending node i; several are worked on at once. The item counts the
  * channels whose scale was raised. */
 static int quantize_node(void *ctx, long i, void *item, struct err *e)
 {
     const struct quantizer *z = ctx;
     const struct pending *d = &z->pending[i];
-    struct plan_node *pn = &z->p->nodes[i];
+    struct plan_node *pn = &z->p->nodes[d->at];
     struct weight_view v = node_weight_view(d->n);
     float input_scale = z->p->tensors[pn->tensor].scale;
     float *plain = mem_alloc(pn->nweights * sizeof *plain), *bias = d->float_bias;
@@ -230,6 +232,8 @@ static void add_node(struct quantizer *z, const struct node *n, int tensor)
     size_t channels = (size_t)node_weight_view(n).channels, count = (size_t)shape_count(&w->shape);
     int nscales = z->q->per_tensor ? 1 : (int)channels;
     struct pending d = { .n = n,
+                         .at = z->p->nnodes,
+                         .size = count,
                          .scales = arena_alloc(a, (size_t)nscales * sizeof *d.scales),
                          .float_bias = arena_alloc(a, channels * sizeof *d.float_bias),
                          .weight = arena_alloc(a, count),
@@ -273,6 +277,13 @@ static void plan_graph(struct graph *g, void *ctx)
             add_node(z, n, z->tensor[root]);
         }
     }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct pending *x = a, *y = b;
+
+    return x->size != y->size ? (x->size < y->size ? 1 : -1) : x->at - y->at;
 }
 
 struct known_names {
@@ -381,6 +392,8 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     if (choose_tensors(&z) < 0)
         goto out;
     graph_each(m->graph, plan_graph, &z);
+    if (p->nnodes > 0) /* threads that finish together */
+        qsort(z.pending, (size_t)p->nnodes, sizeof *z.pending, by_size);
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
         goto out;
     doubt_warn(o);
