@@ -4,8 +4,9 @@
 #ifndef BASE_CLONES_H
 #define BASE_CLONES_H
 
-#if defined __SANITIZE_THREAD__ ||                                                                 \
-    !defined __x86_64__ /* ThreadSanitizer is not up yet when the loader picks */
+/* ThreadSanitizer is not up yet when the loader picks; clang gives the picker a name of its own, which no
+ * other file finds. */
+#if defined __SANITIZE_THREAD__ || defined __clang__ || !defined __x86_64__
 #define CLONES
 #else
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))

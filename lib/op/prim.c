@@ -181,7 +181,6 @@ static void *reorder_weights(void *ctx, size_t *size)
 
     *size = dnnl_memory_desc_get_size(r->to);
     packed = mem_aligned(64, *size);
-    memset(packed, 0, *size);
     if (v->constant->factor != NULL || t.dtype != DT_F32) {
         plain = mem_aligned(64, (size_t)shape_count(&v->shape) * sizeof *plain);
         constant_f32(r->c->model, v, plain);
@@ -208,7 +207,7 @@ const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memor
         size_t size = dnnl_memory_desc_get_size(want);
 
         if (p->weights == NULL)
-            memset(p->weights = mem_aligned(64, size), 0, size);
+            p->weights = mem_aligned(64, size);
         reorder(user, w->data, want, p->weights);
         return p->weights;
     }
