@@ -31,9 +31,8 @@ a[8, 0, 0, 0] += 1; np.save('b.npy', a)"
     cmp r/x.dopt a.dopt
 }
 
-# Whole numbers, so that no order of additions shows. The results of the convolutions are larger than a
-# band, and 90 rows are no multiple of the rows that would fit one.
-@test "what is looked at band by band has the extrema, zeros and bins that numpy finds" {
+# Whole numbers, so that no order of additions shows; tensors of many blocks and of channels in rows.
+@test "observed tensors have the extrema, zeros and bins that numpy finds" {
     "$PY" -c "
 import numpy as np, onnx
 from onnx import helper as h, numpy_helper as nh, TensorProto as T
