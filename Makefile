@@ -24,7 +24,7 @@ CFLAGS_ALL = -std=gnu11 -ffp-contract=off -fno-math-errno -fno-trapping-math -D_
           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 # Kernels: loops that vectorize; never -ffast-math, results must not depend on the compiler's mood.
 $(B)/lib/op/%.o $(B)/lib/observe/%.o $(B)/lib/quant/%.o $(B)/lib/image/%.o: OPT := -O3
-LIBS   := -Wl,--as-needed -ldnnl -lprotobuf-c -larchive -ljpeg -lpng -lwebp -ltiff -lxxhash -lz -lm
+LIBS   := -Wl,--as-needed -ldnnl -lstdc++ -lprotobuf-c -larchive -ljpeg -lpng -lwebp -ltiff -lxxhash -lz -lm
 
 PROTO := $(wildcard proto/*.proto)
 PSRC  := $(PROTO:proto/%.proto=$(B)/proto/%.pb-c.c)
@@ -33,7 +33,7 @@ LOBJ  := $(LSRC:%.c=$(B)/%.o) $(PSRC:.c=.o)
 TOOLS := $(patsubst cmd/%.c,%,$(wildcard cmd/dopt*.c))
 BINS  := $(TOOLS:%=$(B)/bin/%)
 MAN   := $(wildcard man/*.[157])
-UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/*.c))
+UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(filter-out %/nomem.c,$(wildcard tests/unit/*.c))) $(B)/test/nomem.so
 
 COMPLETIONS := $(addprefix $(B)/completions/dopt.,bash zsh fish)
 
@@ -73,13 +73,18 @@ $(B)/test/%: tests/unit/%.c $(B)/libdopt.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
 
+# To be preloaded.
+$(B)/test/%.so: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC $(CFLAGS_ALL) -MF $@.d -MT $@ -o $@ $<
+
 unit: $(UNIT)
 
 # ---- what Debian has and we need -------------------------------------------------------------
 DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev zlib1g-dev \
               libdnnl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libxxhash-dev
 DEPS_CHECK := bats mandoc libonnx-testdata python3-numpy python3-onnx python3-opencv python3-pil \
-              imagemagick libtiff-tools
+              imagemagick libtiff-tools dpkg-dev fakeroot strace
 DEPS_LINT  := clang-tidy clang-format cppcheck shellcheck mandoc
 DEPS_BENCH := python3-torch python3-torchvision python3-onnx python3-numpy
 
