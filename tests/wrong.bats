@@ -344,12 +344,12 @@ for name, a in ('few', np.zeros(7, 'i4')), ('many', np.zeros(500, 'i4')), ('real
     dopt-import -o m.dopt "$ROOT/examples/digits/digits.onnx"
     for i in 1 2; do dopt-observe -c "$ROOT/examples/digits/config.prototxt" --shard $i/2 -o $i.dopt m.dopt; done
     mkfifo late
-    dopt-merge -o out.dopt 1.dopt late 2>err & # the first is mapped, the second not there yet
+    dopt-merge -o out.dopt 1.dopt late 2>err 9>&- & # the first is mapped, the second not there yet
     pid=$!
-    exec 3>late
+    exec 9>late
     truncate -s 4096 1.dopt
-    cat 2.dopt >&3
-    exec 3>&-
+    cat 2.dopt >&9
+    exec 9>&-
     run wait "$pid"
     [ "$status" -eq 1 ]
     [ "$(cat err)" = "dopt-merge: a file became shorter, or its disk failed, while it was read" ]
