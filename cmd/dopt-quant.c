@@ -16,9 +16,19 @@ static const char usage[] =
     "usage: dopt-quant [-dhV] [-c config.prototxt]\n"
     "                  [--method " RANGE_METHODS "]\n"
     "                  [--percentile P] [--activations uint8|int8] [--symmetric] [--per-tensor]\n"
-    "                  [--no-correction] [--exclude NAMES] [-o OUT] [FILE ...]\n";
+    "                  [--no-correction] [--no-equalization] [--exclude NAMES] [-o OUT]\n"
+    "                  [FILE ...]\n";
 
-enum { METHOD = 256, PERCENTILE, ACTIVATIONS, SYMMETRIC, PER_TENSOR, NO_CORRECTION, EXCLUDE };
+enum {
+    METHOD = 256,
+    PERCENTILE,
+    ACTIVATIONS,
+    SYMMETRIC,
+    PER_TENSOR,
+    NO_CORRECTION,
+    NO_EQUALIZATION,
+    EXCLUDE
+};
 
 struct options {
     const char *config, *output;
@@ -56,6 +66,7 @@ static void read_options(struct options *o, int argc, char **argv)
         { "symmetric", no_argument, NULL, SYMMETRIC },
         { "per-tensor", no_argument, NULL, PER_TENSOR },
         { "no-correction", no_argument, NULL, NO_CORRECTION },
+        { "no-equalization", no_argument, NULL, NO_EQUALIZATION },
         { "exclude", required_argument, NULL, EXCLUDE },
         { "detached", no_argument, NULL, 'd' },
         { "output", required_argument, NULL, 'o' },
@@ -98,6 +109,9 @@ static void read_options(struct options *o, int argc, char **argv)
             break;
         case NO_CORRECTION:
             o->quant.no_correction = true;
+            break;
+        case NO_EQUALIZATION:
+            o->quant.no_equalization = true;
             break;
         case EXCLUDE:
             if (out_nodes_read(&names, optarg, &e) < 0)

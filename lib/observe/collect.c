@@ -10,6 +10,7 @@
 
 #include "observe/collect.h"
 #include "observe/scan.h"
+#include "observe/spread.h"
 
 struct part {
     struct tensor_stats stats;
@@ -73,7 +74,7 @@ static int channels_begin(struct channels *c, const struct value *v, int axis, s
 {
     if (c->n == 0) {
         *c = (struct channels){
-            axis, (int64_t)n, 0, NEW_ARRAY(fixed, n), NEW_ARRAY(float, n), NEW_ARRAY(float, n)
+            axis, (int64_t)n, 0, NEW_ARRAY(fixed, n), NEW_ARRAY(float, n), NEW_ARRAY(float, n), NULL
         };
         for (size_t i = 0; i < n; i++) {
             c->min[i] = INFINITY;
@@ -126,6 +127,18 @@ static void add_blocks(struct part *p, struct scan *s, double *sum, struct split
         add_block(p, s, sum, d, x + i, n - i < block ? n - i : block);
 }
 
+/* Some values of every channel into its coarse histogram. */
+static void add_spread(struct channels *c, struct split d, const float *x)
+{
+    if (c->spread == NULL)
+        c->spread = NEW_ARRAY(uint32_t, d.n * SPREAD_BINS);
+    if (d.inner == 1)
+        spread_add_rows(c->spread, x, d.outer, d.n);
+    else
+        for (size_t o = 0; o < d.outer; o++)
+            spread_add(c->spread, x + o * d.n * d.inner, d.n, d.inner);
+}
+
 static int stats_add(struct tensor_stats *stats, const struct scan *s, size_t n,
                      const struct collector_place *at, const struct value *v, struct err *e)
 {
@@ -168,6 +181,8 @@ int collector_seen(void *place, const struct value *v, const struct tensor *t, s
         sum = NEW_ARRAY(double, d.n);
     }
     add_blocks(p, &s, sum, d, t);
+    if (c->p->spread[v->id] && d.n > 0)
+        add_spread(&p->stats.channels, d, t->data);
     for (size_t k = 0; k < d.n; k++)
         p->stats.channels.sum[k] += fixed_of(sum[k]);
     p->stats.channels.count += d.n > 0 ? d.outer * d.inner : 0;

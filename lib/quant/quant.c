@@ -11,6 +11,7 @@
 #include "op/points.h"
 #include "quant/correct.h"
 #include "quant/doubt.h"
+#include "quant/equalize.h"
 #include "quant/quant.h"
 #include "quant/weight.h"
 #include "run/engine.h"
@@ -21,6 +22,7 @@ struct quantizer {
     const struct observed *o;
     const struct quant_options *q;
     struct points points;
+    struct factors factors;
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
     int *chosen; /* value ids of the observed values */
     struct pending *pending; /* of the plan's nodes, in their order */
@@ -174,10 +176,11 @@ static bool correct_bias(const struct quantizer *z, const struct node *n, const 
                          const struct plan_node *pn, float *bias, bool has_bias, int64_t channels)
 {
     const struct tensor_stats *input = observed_find(z->o, n->in[0]->name);
+    const double *factor = z->factors.of[n->in[0]->id];
     double *shift = mem_alloc((size_t)channels * sizeof *shift);
     int at = node_bias(n);
     bool corrected = at >= 0 && (has_bias || at >= n->nin || n->in[at] == NULL) &&
-                     correct_shift(n, input, weight, pn, shift);
+                     correct_shift(n, input, factor, weight, pn, shift);
 
     for (int64_t c = 0; c < channels && corrected; c++)
         bias[c] -= (float)shift[c];
@@ -199,6 +202,9 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
 
     (void)e;
     constant_f32(z->m, d->n->in[node_weight(d->n)], plain);
+    equalize_apply(&z->factors, d->n, plain, has_bias ? bias : NULL);
+    if (has_bias && z->factors.of[d->n->out[0]->id] != NULL)
+        pn->float_bias = bias;
     weight_peaks(plain, &v, pn->nscales == 1, d->scales);
     *(int *)item =
         weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
@@ -275,6 +281,32 @@ static void plan_graph(struct graph *g, void *ctx)
     }
 }
 
+/* The range of what equalization rescales, from the histograms of its channels. */
+static void rescale_tensor(struct quantizer *z, const struct value *v, const double *factor)
+{
+    const struct channels *ch = &stats_of(z, v)->channels;
+    struct plan_tensor *pt = &z->p->tensors[z->tensor[v->id]];
+    struct tensor_stats t = channels_rescaled(ch, factor);
+    struct range_effect e;
+    struct grid g;
+
+    g = range_choose(&t, &z->q->range);
+    e = range_effect(&t, &g);
+    set_grid(pt, &g, &e);
+    pt->min = t.min;
+    pt->max = t.max;
+    pt->how = arena_printf(&z->p->arena, "%s, equalized", pt->how);
+    hist_release(&t.hist);
+}
+
+static void equalize_layers(struct quantizer *z)
+{
+    equalize_find(&z->factors, z->m, &z->points, z->o, z->p, z->q->per_tensor, &z->p->arena);
+    for (int i = 0; i < z->m->nvalues; i++)
+        if (z->factors.of[i] != NULL && z->points.root[i] == i)
+            rescale_tensor(z, z->m->values[i], z->factors.of[i]);
+}
+
 struct known_names {
     const char *wanted;
     bool found, quantizable;
@@ -348,6 +380,8 @@ static void describe(struct quantizer *z)
                z->q->range.symmetric ? "-symmetric" : "", z->q->per_tensor ? "tensor" : "channel");
     if (z->q->no_correction)
         buf_str(&b, " no-correction");
+    if (z->q->no_equalization)
+        buf_str(&b, " no-equalization");
     for (int i = 0; i < z->q->nexclude; i++)
         buf_printf(&b, " exclude=%s", z->q->exclude[i]);
     z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);
@@ -376,11 +410,14 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     snprintf(p->model, sizeof p->model, "%s", m->digest);
     points_find(&z.points, m, false);
     z.tensor = NEW_ARRAY(int, (size_t)m->nvalues);
+    z.factors = factors_none(m);
     if (check_excludes(&z) < 0)
         goto out;
     if (choose_tensors(&z) < 0)
         goto out;
     graph_each(m->graph, plan_graph, &z);
+    if (!q->no_equalization)
+        equalize_layers(&z);
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
         goto out;
     doubt_warn(o);
@@ -395,6 +432,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     rc = 0;
 out:
     points_release(&z.points);
+    factors_release(&z.factors);
     free(z.tensor);
     free(z.pending);
     return rc;

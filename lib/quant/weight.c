@@ -42,6 +42,51 @@ int weight_scales(float *scales, int nscales, const float *bias, int64_t channel
     return raised;
 }
 
+int64_t weight_inputs(const struct node *n, int64_t *area)
+{
+    struct weight_view v = node_weight_view(n);
+    const struct shape *s = &n->in[1]->shape;
+
+    *area = v.inner; /* a whole run belongs to one input channel */
+    if (n->op->weight == WEIGHT_CONV || (n->op->weight == WEIGHT_GEMM && v.axis == 0))
+        *area = 1;
+    for (int i = 2; i < s->rank && n->op->weight == WEIGHT_CONV; i++)
+        *area *= s->dim[i];
+    switch (n->op->weight) {
+    case WEIGHT_CONVT:
+        return s->dim[0];
+    case WEIGHT_GEMM:
+        return s->dim[v.axis == 0 ? 1 : 0];
+    case WEIGHT_MATMUL:
+        return s->dim[s->rank - 2];
+    default:
+        return s->dim[1] * attr_int(n, "group", 1);
+    }
+}
+
+int64_t weight_input(const struct node *n, const struct weight_view *v, int64_t r, int64_t *step)
+{
+    const struct shape *s = &n->in[1]->shape;
+    int64_t groups = attr_int(n, "group", 1);
+
+    *step = 0;
+    switch (n->op->weight) {
+    case WEIGHT_CONVT: /* (Cin, Cout/g, k…): runs by (cin, cout) */
+        return r / (v->channels / v->groups);
+    case WEIGHT_GEMM:
+        if (v->axis == 0) { /* (N, K): a run is a row */
+            *step = 1;
+            return 0;
+        }
+        return r / v->channels;
+    case WEIGHT_MATMUL:
+        return r / v->channels % s->dim[s->rank - 2];
+    default: /* (M, C/g, k…): a run is all of channel m, spatial innermost */
+        *step = 1;
+        return r / (s->dim[0] / groups) * s->dim[1];
+    }
+}
+
 /* |w| / s is at most 127, so the magic number rounds half to even. */
 void weight_round(int8_t *q, const float *w, const struct weight_view *v, const float *scales,
                   int nscales)

@@ -6,6 +6,12 @@
 
 #include "op/op.h"
 
+/* How many input channels the node's weight multiplies; *area: how many neighbouring elements of a run
+ * (op/op.h) belong to one of them. */
+int64_t weight_inputs(const struct node *n, int64_t *area);
+/* The input channel that the first `area` elements of run r multiply; *step more for every further ones. */
+int64_t weight_input(const struct node *n, const struct weight_view *v, int64_t r, int64_t *step);
+
 /* The largest magnitude of each channel (or of all, in peak[0]), where it is above what peak holds. */
 void weight_peaks(const float *w, const struct weight_view *v, bool per_tensor, float *peak);
 /* Peaks become scales: s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias

@@ -1,0 +1,158 @@
+/* spread.c: see spread.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "base/cursor.h"
+#include "observe/spread.h"
+
+enum { LEAST = (127 - 24) << 3 }; /* exponent and mantissa bits of 2^-24 */
+
+static size_t bin_of(float x)
+{
+    uint32_t bits, at;
+
+    memcpy(&bits, &x, sizeof bits);
+    at = bits >> 20 & 0x7ff;
+    if (at < LEAST)
+        return 0;
+    at -= LEAST;
+    return 1 + (at < SPREAD_SIDE ? at : SPREAD_SIDE - 1) + (bits >> 31) * SPREAD_SIDE;
+}
+
+/* An odd distance, so that no power of two among the dims is in step with it. */
+static size_t distance(size_t n)
+{
+    return n / SPREAD_SAMPLES | 1;
+}
+
+void spread_add(uint32_t *bins, const float *x, size_t n, size_t inner)
+{
+    for (size_t c = 0; c < n; c++, bins += SPREAD_BINS, x += inner)
+        for (size_t i = 0; i < inner; i += distance(inner))
+            bins[bin_of(x[i])]++;
+}
+
+void spread_add_rows(uint32_t *bins, const float *x, size_t rows, size_t n)
+{
+    for (size_t i = 0; i < rows; i += distance(rows))
+        for (size_t c = 0; c < n; c++)
+            bins[c * SPREAD_BINS + bin_of(x[i * n + c])]++;
+}
+
+/* The ends of a bin but bin 0, by magnitude. */
+static void ends(int bin, float *from, float *to)
+{
+    uint32_t at = (uint32_t)((bin - 1) % SPREAD_SIDE + LEAST) << 20, next = at + (1u << 20);
+
+    memcpy(from, &at, sizeof *from);
+    memcpy(to, &next, sizeof *to);
+    if (bin > SPREAD_SIDE) {
+        *from = -*from;
+        *to = -*to;
+    }
+}
+
+double spread_value(int bin)
+{
+    float from, to;
+
+    if (bin == 0)
+        return 0;
+    ends(bin, &from, &to);
+    return ((double)from + (double)to) / 2;
+}
+
+static void add_value(struct hist_bin *dense, double v, uint64_t count)
+{
+    float f = (float)v;
+    uint32_t bits;
+
+    memcpy(&bits, &f, sizeof bits);
+    dense[bits >> 16].count += count;
+    dense[bits >> 16].low += count * (bits & 0xffff);
+}
+
+void spread_hist(struct hist *h, const uint32_t *bins, int64_t n, const double *factor)
+{
+    struct hist_bin *dense = NEW_ARRAY(struct hist_bin, HIST_BINS);
+
+    for (int64_t c = 0; c < n; c++, bins += SPREAD_BINS) {
+        dense[0].count += (uint64_t)bins[0] * SPREAD_SPLIT;
+        for (int b = 1; b < SPREAD_BINS; b++) {
+            float from, to;
+
+            if (bins[b] == 0)
+                continue;
+            ends(b, &from, &to);
+            for (int k = 0; k < SPREAD_SPLIT; k++)
+                add_value(dense,
+                          ((double)from + ((double)to - (double)from) * (k + 0.5) / SPREAD_SPLIT) /
+                              factor[c],
+                          bins[b]);
+        }
+    }
+    h->n = 0;
+    for (uint32_t i = 0; i < HIST_BINS; i++)
+        if (dense[i].count > 0)
+            dense[h->n++] = (struct hist_bin){ i, dense[i].count, dense[i].low };
+    h->bins = dense;
+}
+
+void spread_pack(const uint32_t *bins, int64_t n, struct buf *out)
+{
+    struct buf plain = { 0 };
+    int64_t last = -1, total = n * SPREAD_BINS;
+    uLongf size;
+    uint8_t *packed;
+
+    for (int64_t i = 0; i < total; i++)
+        if (bins[i] > 0) {
+            buf_varint(&plain, (uint64_t)(i - last));
+            buf_varint(&plain, bins[i]);
+            last = i;
+        }
+    size = compressBound(plain.size);
+    packed = mem_alloc(size);
+    compress2(packed, &size, plain.data, plain.size, 6);
+    buf_varint(out, plain.size);
+    buf_put(out, packed, size);
+    free(packed);
+    buf_release(&plain);
+}
+
+uint32_t *spread_unpack(int64_t n, const void *p, size_t size, struct err *e)
+{
+    struct cursor c = cursor_of(p, size), b;
+    uint64_t plainsize = cursor_varint(&c), at = 0, total = (uint64_t)n * SPREAD_BINS;
+    uint32_t *bins = NULL;
+    uLongf got = plainsize;
+    uint8_t *plain;
+
+    if (c.bad || plainsize > total * 10 || plainsize / 1100 > cursor_left(&c)) {
+        err_set(e, "histograms of channels are damaged");
+        return NULL;
+    }
+    plain = mem_alloc(plainsize);
+    if (uncompress(plain, &got, c.p, cursor_left(&c)) != Z_OK || got != plainsize)
+        goto out;
+    bins = NEW_ARRAY(uint32_t, total);
+    for (b = cursor_of(plain, plainsize); cursor_left(&b) > 0;) {
+        uint64_t step = cursor_varint(&b), count = cursor_varint(&b);
+
+        if (b.bad || step == 0 || step > total - at || count == 0 || count > UINT32_MAX) {
+            free(bins);
+            bins = NULL;
+            break;
+        }
+        at += step;
+        bins[at - 1] = (uint32_t)count;
+    }
+out:
+    free(plain);
+    if (bins == NULL)
+        err_set(e, "histograms of channels are damaged");
+    return bins;
+}
