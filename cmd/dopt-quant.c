@@ -80,7 +80,7 @@ static void read_options(struct options *o, int argc, char **argv)
 
     bool percentile = false;
 
-    *o = (struct options){ .quant.range = { RANGE_L2, 99.999, false, false } };
+    *o = (struct options){ .quant.range = { RANGE_AUTO, 99.999, false, false } };
     while ((c = getopt_long(argc, argv, "c:do:hV", longs, NULL)) != -1)
         switch (c) {
         case 'c':

@@ -39,7 +39,7 @@ grid() {
 @test "dopt-run and the emitted Q/DQ model agree on equalized layers; --float is the source" {
     chain
     dopt-quant --per-tensor -d -o p.dopt m.dopt r.dopt
-    dopt-show p.dopt | grep -q 'l2, equalized'
+    dopt-show p.dopt | grep -q 'auto, equalized'
     dopt-emit --float -o float.onnx m.dopt
     cmp m.onnx float.onnx
     [ -d "$ROOT/build/ort/node_modules" ] || [ -n "${ORT_MODULES:-}" ] || skip "needs ONNX Runtime, see tests/ort/README"

@@ -23,9 +23,9 @@ inner() {
     "$ORT" --no-opt --step 1 -o inner.npz all.onnx calib.npz
 }
 
-# plan OPTION...: p.dopt, plan.txt and param of m.dopt and r.dopt.
+# plan OPTION...: p.dopt, plan.txt and param of m.dopt and r.dopt, channels scaled as they are.
 plan() {
-    dopt-quant "$@" -d -o p.dopt m.dopt r.dopt
+    dopt-quant --no-equalization "$@" -d -o p.dopt m.dopt r.dopt
     dopt-show p.dopt >plan.txt
     dopt-emit --param param -o grid.onnx m.dopt p.dopt
     dopt-show param >param.txt
@@ -99,7 +99,7 @@ plan() {
     check minmax plan.txt seen.txt int8 symmetric
 }
 
-@test "bias correction takes out the mean shift of the rounded weights" {
+@test "bias correction takes out the mean shift of rounded weights and inputs" {
     inner
     observed
     plan --method lp

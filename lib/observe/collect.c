@@ -181,7 +181,7 @@ int collector_seen(void *place, const struct value *v, const struct tensor *t, s
         sum = NEW_ARRAY(double, d.n);
     }
     add_blocks(p, &s, sum, d, t);
-    if (c->p->spread[v->id] && d.n > 0)
+    if (d.n > 0)
         add_spread(&p->stats.channels, d, t->data);
     for (size_t k = 0; k < d.n; k++)
         p->stats.channels.sum[k] += fixed_of(sum[k]);

@@ -110,7 +110,7 @@ struct tensor_stats channels_rescaled(const struct channels *c, const double *fa
         t.min = fminf(t.min, (float)((double)c->min[k] / factor[k]));
         t.max = fmaxf(t.max, (float)((double)c->max[k] / factor[k]));
     }
-    spread_hist(&t.hist, c->spread, c->n, factor);
+    spread_hist(&t.hist, c->spread, c->n, c->min, c->max, factor);
     for (size_t i = 0; i < t.hist.n; i++)
         t.count += t.hist.bins[i].count;
     t.sum_min = fixed_of((double)t.min);

@@ -55,6 +55,18 @@ static void ends(int bin, float *from, float *to)
     }
 }
 
+double spread_part(int bin, int k, float min, float max)
+{
+    float from, to;
+    double v;
+
+    if (bin == 0)
+        return 0;
+    ends(bin, &from, &to);
+    v = (double)from + ((double)to - (double)from) * (k + 0.5) / SPREAD_SPLIT;
+    return v > (double)max ? (double)max : v < (double)min ? (double)min : v;
+}
+
 double spread_value(int bin)
 {
     float from, to;
@@ -75,24 +87,16 @@ static void add_value(struct hist_bin *dense, double v, uint64_t count)
     dense[bits >> 16].low += count * (bits & 0xffff);
 }
 
-void spread_hist(struct hist *h, const uint32_t *bins, int64_t n, const double *factor)
+void spread_hist(struct hist *h, const uint32_t *bins, int64_t n, const float *min,
+                 const float *max, const double *factor)
 {
     struct hist_bin *dense = NEW_ARRAY(struct hist_bin, HIST_BINS);
 
     for (int64_t c = 0; c < n; c++, bins += SPREAD_BINS) {
         dense[0].count += (uint64_t)bins[0] * SPREAD_SPLIT;
-        for (int b = 1; b < SPREAD_BINS; b++) {
-            float from, to;
-
-            if (bins[b] == 0)
-                continue;
-            ends(b, &from, &to);
-            for (int k = 0; k < SPREAD_SPLIT; k++)
-                add_value(dense,
-                          ((double)from + ((double)to - (double)from) * (k + 0.5) / SPREAD_SPLIT) /
-                              factor[c],
-                          bins[b]);
-        }
+        for (int b = 1; b < SPREAD_BINS; b++)
+            for (int k = 0; k < SPREAD_SPLIT && bins[b] > 0; k++)
+                add_value(dense, spread_part(b, k, min[c], max[c]) / factor[c], bins[b]);
     }
     h->n = 0;
     for (uint32_t i = 0; i < HIST_BINS; i++)

@@ -26,9 +26,13 @@ uint32_t *spread_unpack(int64_t n, const void *p, size_t size, struct err *e);
 
 /* The values of a bin: their middle; 0 for bin 0. */
 double spread_value(int bin);
-/* The histogram of all channels together, channel c divided by factor[c]: each bin's values spread evenly
- * over it. Counts are SPREAD_SPLIT times the sampled ones. */
+/* A bin's values are taken for SPREAD_SPLIT values evenly over it, within the channel's extrema (where a Clip
+ * was at work many equal the largest): value k. */
 enum { SPREAD_SPLIT = 16 };
-void spread_hist(struct hist *h, const uint32_t *bins, int64_t n, const double *factor);
+double spread_part(int bin, int k, float min, float max);
+/* The histogram of all channels together, channel c divided by factor[c]. Counts are SPREAD_SPLIT times the
+ * sampled ones. */
+void spread_hist(struct hist *h, const uint32_t *bins, int64_t n, const float *min,
+                 const float *max, const double *factor);
 
 #endif

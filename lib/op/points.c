@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op/pairs.h"
 #include "op/points.h"
 
 struct search {
@@ -105,23 +104,13 @@ static void set_axes(struct graph *g, void *ctx)
     }
 }
 
-static void set_spread(struct points *p, const struct model *m)
-{
-    struct pairs pairs;
-
-    pairs_find(&pairs, m, p);
-    for (int i = 0; i < pairs.n; i++)
-        p->spread[pairs.list[i].x->id] = true;
-    pairs_release(&pairs);
-}
-
 void points_find(struct points *p, const struct model *m, bool all)
 {
     size_t n = (size_t)m->nvalues;
     struct search s = { p, m, model_uses(m), NEW_ARRAY(bool, n), NEW_ARRAY(bool, n), all };
 
     *p = (struct points){ NEW_ARRAY(int, n), NEW_ARRAY(int, n),  NEW_ARRAY(bool, n),
-                          NEW_ARRAY(int, n), NEW_ARRAY(bool, n), NEW_ARRAY(bool, n) };
+                          NEW_ARRAY(int, n), NEW_ARRAY(bool, n) };
     for (size_t i = 0; i < n; i++) {
         p->root[i] = p->part[i] = -1;
         p->axis[i] = INT_MIN;
@@ -142,7 +131,6 @@ void points_find(struct points *p, const struct model *m, bool all)
             p->root[i] = -1;
         p->keep[i] = p->observed[i] || p->axis[i] != INT_MIN;
     }
-    set_spread(p, m);
     free(s.uses);
     free(s.needed);
     free(s.output);
@@ -154,7 +142,6 @@ void points_release(struct points *p)
     free(p->part);
     free(p->observed);
     free(p->axis);
-    free(p->spread);
     free(p->keep);
     *p = (struct points){ 0 };
 }

@@ -16,8 +16,6 @@ struct points {
     bool *observed; /* by value id: its range is recorded */
     int *axis; /* by value id: it feeds a quantizable node: the axis whose channels are recorded
                      * (>= 0; from the end where negative: -1 = last), or INT_MIN */
-    bool *
-        spread; /* by value id: its channels can be rescaled (op/pairs.h): each one's values are recorded */
     bool *keep; /* by value id: observed or with channels: what the engine must not fuse away */
 };
 

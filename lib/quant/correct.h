@@ -12,6 +12,7 @@
  * correction", 2019, 4.2 with measured means; borders padded with zeros are neglected). factor: what
  * equalization divides the channels by, or NULL. false where the means were not recorded or do not fit. */
 bool correct_shift(const struct node *n, const struct tensor_stats *input, const double *factor,
-                   const float *weight, const struct plan_node *pn, double *shift);
+                   const struct plan_tensor *grid, const float *weight, const struct plan_node *pn,
+                   double *shift);
 
 #endif

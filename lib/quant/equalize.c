@@ -391,18 +391,21 @@ static void balance_take(struct search *s, struct balance *b)
     worth = balance_search(b) < WORTH;
     for (int64_t c = 0; c < b->pair->channels; c++)
         b->factor[c] = worth ? power(b->at[c]) : 1;
+    s->f->ceiling[b->pair->x->id] = b->pair->ceiling;
     s->importance[b->pair->from->out[0]->id] = b->live_weight;
     s->f->of[b->pair->x->id] = s->f->of[b->pair->from->out[0]->id] = worth ? b->factor : NULL;
 }
 
 struct factors factors_none(const struct model *m)
 {
-    return (struct factors){ NEW_ARRAY(const double *, (size_t)m->nvalues) };
+    return (struct factors){ NEW_ARRAY(const double *, (size_t)m->nvalues),
+                             NEW_ARRAY(float, (size_t)m->nvalues) };
 }
 
 void factors_release(struct factors *f)
 {
     free(f->of);
+    free(f->ceiling);
     *f = (struct factors){ 0 };
 }
 

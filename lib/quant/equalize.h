@@ -15,6 +15,7 @@
 /* By value id: what each of the value's channels is divided by, or NULL. */
 struct factors {
     const double **of;
+    float *ceiling; /* by value id: what a Clip lets through of a rescaled value */
 };
 struct factors factors_none(const struct model *m);
 void factors_release(struct factors *f);

@@ -180,7 +180,7 @@ static bool correct_bias(const struct quantizer *z, const struct node *n, const 
     double *shift = mem_alloc((size_t)channels * sizeof *shift);
     int at = node_bias(n);
     bool corrected = at >= 0 && (has_bias || at >= n->nin || n->in[at] == NULL) &&
-                     correct_shift(n, input, factor, weight, pn, shift);
+                     correct_shift(n, input, factor, &z->p->tensors[pn->tensor], weight, pn, shift);
 
     for (int64_t c = 0; c < channels && corrected; c++)
         bias[c] -= (float)shift[c];
@@ -290,7 +290,12 @@ static void rescale_tensor(struct quantizer *z, const struct value *v, const dou
     struct range_effect e;
     struct grid g;
 
+    if (t.max > z->factors.ceiling[v->id])
+        t.max = z->factors.ceiling[v->id];
     g = range_choose(&t, &z->q->range);
+    if (g.high > z->factors.ceiling[v->id]) /* by rounding; beyond it ONNX Runtime keeps the Clip */
+        g = grid_of((double)g.low, (double)z->factors.ceiling[v->id] * (1 - 0x1p-15),
+                    z->q->range.is_signed, z->q->range.symmetric);
     e = range_effect(&t, &g);
     set_grid(pt, &g, &e);
     pt->min = t.min;
