@@ -25,7 +25,7 @@ inner() {
 
 # plan OPTION...: p.dopt, plan.txt and param of m.dopt and r.dopt, channels scaled as they are.
 plan() {
-    dopt-quant --no-equalization "$@" -d -o p.dopt m.dopt r.dopt
+    dopt-quant --no-equalization --rounding nearest "$@" -d -o p.dopt m.dopt r.dopt
     dopt-show p.dopt >plan.txt
     dopt-emit --param param -o grid.onnx m.dopt p.dopt
     dopt-show param >param.txt
@@ -97,6 +97,25 @@ plan() {
     check minmax plan.txt seen.txt int8
     plan --method minmax --activations int8 --symmetric
     check minmax plan.txt seen.txt int8 symmetric
+}
+
+@test "rounding by kernels is what numpy finds, and presets are the options they name" {
+    observed
+    plan --rounding kernel
+    dopt-emit --as qdq -o q.onnx m.dopt p.dopt
+    check kernels "$DIGITS/digits.onnx" param q.onnx
+    dopt-quant --preset fast -d -o fast.dopt m.dopt r.dopt
+    dopt-quant --method minmax --no-equalization --rounding nearest -d -o same.dopt m.dopt r.dopt
+    cmp fast.dopt same.dopt
+    dopt-quant --method l2 --preset fast --rounding kernel -d -o mixed.dopt m.dopt r.dopt
+    dopt-quant --no-equalization --method l2 -d -o same.dopt m.dopt r.dopt
+    cmp mixed.dopt same.dopt
+    dopt-quant -d -o plain.dopt m.dopt r.dopt
+    for preset in balanced best; do
+        dopt-quant --preset $preset -d -o same.dopt m.dopt r.dopt
+        cmp plain.dopt same.dopt
+    done
+    fails 2 "--preset: 'slow' is not one of fast|balanced|best" dopt-quant --preset slow m.dopt r.dopt
 }
 
 @test "bias correction takes out the mean shift of rounded weights and inputs" {
@@ -188,7 +207,7 @@ import numpy as np
 np.savez('in.npz', x=np.load('halves.in.npz')['x'].astype('f2'))"
     dopt-import -o m.dopt halves.onnx
     dopt-observe -i in.npz -d -o r.dopt m.dopt
-    dopt-quant -d -o p.dopt m.dopt r.dopt
+    dopt-quant --rounding nearest -d -o p.dopt m.dopt r.dopt
     dopt-emit --param param -o grid.onnx m.dopt p.dopt
     check halves halves.onnx grid.onnx param
     dopt-import -o g.dopt grid.onnx

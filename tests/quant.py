@@ -361,6 +361,33 @@ def weights(source, param, grid, qdq):
         assert bq.dtype == np.int32 and (bs == d['bias']).all(), name
 
 
+def kernels(source, param, qdq):
+    """Weights of each 3x3 kernel: one to its other neighbour, the worst first, while 0.25 sum e^2 + 0.75 (sum e)^2 falls."""
+    want, p, q, same, moved = folded(onnx.load(source)), read_param(param), onnx.load(qdq), [], 0
+    for name, d in p.items():
+        w, got = want[name][0].astype(f64), dequantized(q, by_name(q)[name].input[1])[0]
+        if w.ndim != 4 or w.shape[2] == 1:
+            assert (np.abs(got - np.rint(to_grid(w, d['scales'], 0))) > 1).sum() == 0
+            continue
+        x = (w / d['scales'].astype(f64)[:, None, None, None]).reshape(-1, w[0, 0].size)
+        for row, found in zip(x, got.reshape(x.shape)):
+            best = np.rint(row)
+            moved += (found != best).any()
+            while True:
+                e = best - row
+                side = 1 if e.sum() > 0 else -1
+                at = np.argmax(side * e)
+                tried = best.copy()
+                tried[at] -= side
+                cost = [0.25 * (v ** 2).sum() + 0.75 * v.sum() ** 2 for v in (e, tried - row)]
+                if cost[1] >= cost[0] or abs(tried[at]) > 127:
+                    break
+                best = tried
+            same.append((found == best).all())
+    print('%d of %d kernels moved, %.2f %% as numpy has them' % (moved, len(same), 100 * np.mean(same)))
+    assert moved > len(same) / 10 and np.mean(same) > 0.98
+
+
 def correction(source, param, qdq, inner, calibration):
     """b_q = rint((b - sum(w_q s mean(x_q)) + sum(w mean(x))) / (s_x s_w)), the means over samples and places of
     each channel; mean(x_q - x) is estimated from a coarse histogram of sampled values: half of its power at least."""

@@ -209,6 +209,8 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
     *(int *)item =
         weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
     weight_round(d->weight, plain, &v, d->scales, pn->nscales);
+    if (!z->q->nearest)
+        weight_balance(d->weight, plain, d->n, d->scales, pn->nscales);
     if (!z->q->no_correction && correct_bias(z, d->n, plain, pn, bias, has_bias, v.channels)) {
         pn->float_bias = bias;
         has_bias = true;
@@ -387,6 +389,8 @@ static void describe(struct quantizer *z)
         buf_str(&b, " no-correction");
     if (z->q->no_equalization)
         buf_str(&b, " no-equalization");
+    if (z->q->nearest)
+        buf_str(&b, " rounding=nearest");
     for (int i = 0; i < z->q->nexclude; i++)
         buf_printf(&b, " exclude=%s", z->q->exclude[i]);
     z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);

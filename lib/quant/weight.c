@@ -104,6 +104,47 @@ void weight_round(int8_t *q, const float *w, const struct weight_view *v, const 
     }
 }
 
+/* Correlation of the inputs that a kernel sees at once. */
+static const double ALIKE = 0.75;
+
+/* One kernel: `count` weights. The expected squared error is (1 - ALIKE) sum e^2 + ALIKE (sum e)^2 in squares
+ * of the step, e = q - w / scale; the weight that errs most goes to its other neighbour while that is less. */
+static void kernel_balance(int8_t *q, const float *w, int64_t count, float scale)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        sum += q[i] - (double)w[i] / (double)scale;
+    for (int sign = sum > 0 ? 1 : -1;; sum -= sign) {
+        int64_t at = -1;
+        double most = 0;
+
+        for (int64_t i = 0; i < count; i++) {
+            double off = sign * (q[i] - (double)w[i] / (double)scale);
+
+            if (off > most && q[i] - sign >= -127 && q[i] - sign <= 127) {
+                most = off;
+                at = i;
+            }
+        }
+        if (at < 0 || (1 - ALIKE) * (1 - 2 * most) + ALIKE * (1 - 2 * sign * sum) >= 0)
+            break;
+        q[at] = (int8_t)(q[at] - sign);
+    }
+}
+
+void weight_balance(int8_t *q, const float *w, const struct node *n, const float *scales,
+                    int nscales)
+{
+    struct weight_view v = node_weight_view(n);
+    int64_t area;
+
+    weight_inputs(n, &area);
+    for (int64_t r = 0; r < weight_runs(&v) && area > 1; r++)
+        for (int64_t i = 0; i < v.inner; i += area, w += area, q += area)
+            kernel_balance(q, w, area, scales[nscales == 1 ? 0 : weight_channel(&v, r)]);
+}
+
 void bias_round(int32_t *q, const float *b, int64_t n, const float *scales, int nscales,
                 float input_scale)
 {

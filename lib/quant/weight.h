@@ -22,6 +22,13 @@ int weight_scales(float *scales, int nscales, const float *bias, int64_t channel
 void weight_round(int8_t *q, const float *w, const struct weight_view *v, const float *scales,
                   int nscales);
 
+/* Rounds again for inputs that are alike within each kernel (the elements that multiply one input channel):
+ * then it is the sum of the errors that is felt behind (SQuant-K, Guo et al., "SQuant: on-the-fly data-free
+ * quantization via diagonal Hessian approximation", 2022, 3.3; there the inputs are all the same, and sums
+ * go below half a step). */
+void weight_balance(int8_t *q, const float *w, const struct node *n, const float *scales,
+                    int nscales);
+
 /* A node's bias as float32, one a channel (a scalar Gemm C is spread). false if there is none, or if it
  * is not constant or has another shape: the node then keeps it as it is. */
 bool bias_read(const struct model *m, const struct node *n, int64_t channels, float *out);
