@@ -216,6 +216,24 @@ np.savez('in.npz', x=np.load('halves.in.npz')['x'].astype('f2'))"
     "$PY" "$ROOT/tests/inputs.py" --close y.npz q.npz 0.02
 }
 
+@test "operators whose input keeps little in 8 bits are warned about, the worst by name" {
+    "$PY" -c "
+import numpy as np
+x = np.random.RandomState(0).rand(100, 1, 28, 28).astype('f4') * 0.01
+np.savez('fine.npz', image=x)
+x[7, 0, 0, 0] = 2  # one value sets the range
+np.savez('in.npz', image=x)
+y = (x.astype('f8') ** 2).sum(), ((np.rint(x / 2 * 255) / 255 * 2 - x) ** 2).sum()
+open('db', 'w').write('%.1f' % (10 * np.log10(y[0] / y[1])))"
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-observe -i in.npz -d -o r.dopt m.dopt
+    run -0 --separate-stderr dopt-quant --method minmax -d -o p.dopt m.dopt r.dopt
+    [[ $stderr == *"1 operator reads a tensor that keeps less than 15 dB in 8 bits (node /stem/conv/Conv: $(cat db) dB)"* ]]
+    dopt-observe -i fine.npz -d -o r.dopt m.dopt
+    run -0 --separate-stderr dopt-quant --method minmax -d -o p.dopt m.dopt r.dopt
+    [ -z "$stderr" ]
+}
+
 @test "a tensor that is always 0 gets scale 1 and a warning" {
     "$PY" -c "
 import numpy as np

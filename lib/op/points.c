@@ -109,7 +109,7 @@ void points_find(struct points *p, const struct model *m, bool all)
     size_t n = (size_t)m->nvalues;
     struct search s = { p, m, model_uses(m), NEW_ARRAY(bool, n), NEW_ARRAY(bool, n), all };
 
-    *p = (struct points){ NEW_ARRAY(int, n), NEW_ARRAY(int, n),  NEW_ARRAY(bool, n),
+    *p = (struct points){ NEW_ARRAY(int, n), NEW_ARRAY(int, n), NEW_ARRAY(bool, n),
                           NEW_ARRAY(int, n), NEW_ARRAY(bool, n) };
     for (size_t i = 0; i < n; i++) {
         p->root[i] = p->part[i] = -1;

@@ -14,7 +14,7 @@ struct points {
                      * operators only) */
     int *part; /* by value id: the root whose values an observed one holds some of, or -1 */
     bool *observed; /* by value id: its range is recorded */
-    int *axis; /* by value id: it feeds a quantizable node: the axis whose channels are recorded
+    int *axis;  /* by value id: it feeds a quantizable node: the axis whose channels are recorded
                      * (>= 0; from the end where negative: -1 = last), or INT_MIN */
     bool *keep; /* by value id: observed or with channels: what the engine must not fuse away */
 };

@@ -430,6 +430,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
         goto out;
     doubt_warn(o);
+    doubt_plan(p);
     if (z.raised > 0)
         warn("%d channels have a bias that is huge beside their weights: their weight scale was "
              "raised so that it fits int32",
