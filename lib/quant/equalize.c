@@ -56,7 +56,7 @@ static double power(int at)
                                             0x1.ae89f995ad3adp+0,
                                             0x1.d5818dcfba487p+0 };
 
-    return ldexp(eighth[at & (EIGHTHS - 1)], at >> 3);
+    return ldexp(eighth[(at + MOST) % EIGHTHS], (at + MOST) / EIGHTHS - MOST / EIGHTHS);
 }
 
 /* x^24 */
@@ -421,7 +421,7 @@ void equalize_find(struct factors *f, const struct model *m, const struct points
                         NEW_ARRAY(struct kernels, (size_t)m->nnodes),
                         NEW_ARRAY(double *, (size_t)m->nvalues),
                         NEW_ARRAY(const double *, (size_t)m->nvalues) };
-    struct pairs pairs;
+    struct pairs pairs = { 0 };
     struct balance *b;
     int n = 0;
 
