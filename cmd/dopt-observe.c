@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -121,48 +120,32 @@ static long resume(struct observed *seen, const char *part, long first, long end
     return (long)seen->ranges[0].end;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/* Steps that take about as long as a checkpoint may be away, by what the last block took. */
-static long next_block(long block, double took, long jobs)
-{
-    double want = took > 0 ? (double)block * CHECKPOINT / took : 64.0 * (double)block;
-
-    return want < (double)jobs ? jobs : want > 1e9 ? 1000000000 : (long)want;
-}
-
-/* Steps first .. end-1 in blocks, a checkpoint between them. */
+/* Steps first .. end-1, with a checkpoint every CHECKPOINT seconds where there is a file for it. */
 static void observe(struct dopt_file *f, struct run *r, const struct model *m,
                     const struct points *p, struct observed *seen, long first, long end,
                     const struct options *o)
 {
     struct engine *g = engine_new(m, p->keep);
     struct err e = { .status = ERR_INPUT };
-    struct job job = {
-        .engine = g, .end = first, .workers = (int)o->jobs, .run = run_step, .tick = tick, .ctx = r
-    };
     char *part = part_path(o);
-    long block = 16 * o->jobs;
+    struct job job = { .engine = g,
+                       .end = first,
+                       .workers = (int)o->jobs,
+                       .seconds = part == NULL ? 0 : CHECKPOINT,
+                       .run = run_step,
+                       .tick = tick,
+                       .ctx = r };
 
     r->total = end - first;
     do {
-        double start = now();
-
         job.first = job.end;
-        job.end = end - job.first < block ? end : job.first + block;
+        job.end = end;
         if (job_run(&job, &e) < 0 ||
             collector_finish(r->collector, seen, (uint64_t)job.first, (uint64_t)job.end, &e) < 0)
             cli_die(&e);
         r->done += job.end - job.first;
-        if (part != NULL && job.end < end && now() - start > CHECKPOINT / 2.0)
+        if (job.end < end)
             save(f, seen, o, part, false);
-        block = next_block(block, now() - start, o->jobs);
     } while (job.end < end);
     free(part);
     engine_free(g);

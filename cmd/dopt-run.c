@@ -134,7 +134,9 @@ static void run_model(struct run *r, const struct model *m, const struct samples
                       long of, long jobs, const char *profile)
 {
     struct engine *g = engine_new(m, NULL);
-    struct job job = { g, 0, steps, (int)jobs, run_step, tick, r };
+    struct job job = {
+        .engine = g, .end = steps, .workers = (int)jobs, .run = run_step, .tick = tick, .ctx = r
+    };
     struct err e = { .status = ERR_INPUT };
 
     *r = (struct run){ .samples = s,

@@ -4,8 +4,8 @@
 #ifndef BASE_CLONES_H
 #define BASE_CLONES_H
 
-/* Not under ThreadSanitizer, which is not up yet when the loader picks, nor with clang, which until 16
- * calls such a function by a name that other files do not know. */
+/* ThreadSanitizer is not up yet when the loader picks; clang gives the picker a name of its own, which no
+ * other file finds. */
 #if defined __SANITIZE_THREAD__ || defined __clang__ || !defined __x86_64__
 #define CLONES
 #else

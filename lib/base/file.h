@@ -28,7 +28,7 @@ int blob_rest(struct blob *b, int fd, const char *name, const void *head, size_t
               struct err *e);
 void blob_release(struct blob *b);
 
-/* One output file: written under a temporary name beside it, synced and renamed by out_commit;
+/* One output file: written under a temporary name beside it, renamed by out_commit;
  * out_release without a commit leaves nothing behind. NULL or "-" = stdout, whose errors are noticed
  * too. A path that names a device or a pipe is written in place. Errors stick: out_put may be
  * called blindly and out_commit reports the first one. SIGINT and SIGTERM remove the temporary file. */
@@ -47,9 +47,11 @@ void out_pad(struct out *o, size_t align); /* zeros up to a multiple of align */
 bool out_seekable(const struct out *o);
 /* Replaces bytes that were put at this offset. */
 void out_patch(struct out *o, uint64_t offset, const void *p, size_t size);
-/* Writes and syncs everything, so that of several files none appears if one cannot be written. */
+/* Writes everything, so that of several files none appears if one cannot be written. */
 int out_finish(struct out *o, struct err *e);
 int out_commit(struct out *o, struct err *e);
 void out_release(struct out *o);
+/* Removes the temporary files of all outputs, from a signal handler too; for a process that ends at once. */
+void out_abandon(void);
 
 #endif

@@ -4,25 +4,32 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 /* The one place of lib/ that ends the process: there is no memory left to report with. One thread speaks. */
-static void *or_die(void *p)
+void mem_die(void)
 {
     static const char msg[] = ": out of memory: the model or a sample needs more than there is\n";
     static atomic_flag said = ATOMIC_FLAG_INIT;
     const char *tool = program_invocation_short_name;
 
-    if (p == NULL) {
-        if (atomic_flag_test_and_set(&said))
-            pause();
-        if (write(2, tool, strlen(tool)) < 0 || write(2, msg, sizeof msg - 1) < 0)
-            _exit(1);
+    if (atomic_flag_test_and_set(&said))
+        pause();
+    out_abandon();
+    if (write(2, tool, strlen(tool)) < 0 || write(2, msg, sizeof msg - 1) < 0)
         _exit(1);
-    }
+    _exit(1);
+}
+
+static void *or_die(void *p)
+{
+    if (p == NULL)
+        mem_die();
     return p;
 }
 
@@ -46,12 +53,16 @@ char *mem_strdup(const char *s)
     return or_die(strdup(s));
 }
 
+enum { HUGE = 2 << 20 }; /* the size of a huge page, which faults once instead of 512 times */
+
 void *mem_aligned(size_t align, size_t size)
 {
     void *p = NULL;
 
-    if (posix_memalign(&p, align, size ? size : 1) != 0)
+    if (posix_memalign(&p, size >= HUGE ? HUGE : align, size ? size : 1) != 0)
         p = NULL;
+    if (size >= HUGE && p != NULL)
+        madvise(p, size, MADV_HUGEPAGE);
     return or_die(p);
 }
 

@@ -299,13 +299,14 @@ static double saturate(double v, double lo, double hi)
 
 void dtype_from_f32(void *out, enum dtype t, const float *in, size_t n)
 {
+    if (t == DT_F32) {
+        memmove(out, in, n * sizeof *in);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         double r = rint(in[i]);
 
         switch (t) {
-        case DT_F32:
-            ((float *)out)[i] = in[i];
-            break;
         case DT_F64:
             ((double *)out)[i] = in[i];
             break;

@@ -5,18 +5,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <zlib.h>
-
 #include "base/cursor.h"
 #include "observe/hist.h"
 
-enum { DRAIN_AT = (1 << 24) - 1 };
+enum { SPILL_AT = (1 << 24) - 1 };
 
 struct hist_live {
-    size_t filled; /* values since the last drain */
-    uint64_t zeros;
+    size_t filled; /* values since the last spill */
+    bool spilled;
     uint64_t *table;       /* [HIST_BINS] */
-    uint64_t *count, *low; /* [HIST_BINS]: drained */
+    uint64_t *count, *low; /* [HIST_BINS]: spilled; count[0] has the zeros too */
 };
 
 static uint64_t *pages(size_t n)
@@ -45,15 +43,16 @@ void hist_live_free(struct hist_live *t)
     free(t);
 }
 
-/* Bins first .. end-1 into the wide tables. */
-static void spill(struct hist_live *t, size_t first, size_t end)
+static void spill(struct hist_live *t)
 {
-    for (size_t k = first; k < end; k++)
+    for (size_t k = 0; k < HIST_BINS; k++)
         if (t->table[k] != 0) {
             t->count[k] += t->table[k] >> 40;
             t->low[k] += t->table[k] & 0xffffffffff;
             t->table[k] = 0;
         }
+    t->filled = 0;
+    t->spilled = true;
 }
 
 /* The halves of a value are loaded by themselves: cheaper than taking one word apart. */
@@ -71,55 +70,69 @@ static void add_some(uint64_t *table, const float *x, size_t n)
 
 void hist_live_zeros(struct hist_live *t, uint64_t n)
 {
-    t->zeros += n;
+    t->count[0] += n;
 }
 
 void hist_live_add(struct hist_live *t, const float *x, size_t n)
 {
     while (n > 0) {
-        size_t some = DRAIN_AT - t->filled < n ? DRAIN_AT - t->filled : n;
+        size_t some = SPILL_AT - t->filled < n ? SPILL_AT - t->filled : n;
 
         add_some(t->table, x, some);
         x += some;
         n -= some;
         t->filled += some;
-        if (t->filled == DRAIN_AT) {
-            spill(t, 0, HIST_BINS);
-            t->filled = 0;
-        }
+        if (t->filled == SPILL_AT)
+            spill(t);
     }
 }
 
-static void collect(struct hist_live *t, struct hist *h, size_t first, size_t end)
+/* Moves bins first .. end-1 into `bins`, or counts them where that is NULL. */
+static size_t collect(struct hist_live *t, struct hist_bin *bins, size_t first, size_t end)
 {
-    for (size_t i = first; i < end; i++)
-        if (t->count[i] != 0) {
-            h->bins[h->n++] = (struct hist_bin){ (uint32_t)i, t->count[i], t->low[i] };
+    size_t n = 0;
+
+    for (size_t i = first; i < end; i++) {
+        bool wide = (t->spilled || i == 0) && t->count[i] != 0;
+
+        if (t->table[i] == 0 && !wide)
+            continue;
+        if (bins != NULL) {
+            bins[n] =
+                (struct hist_bin){ (uint32_t)i, t->table[i] >> 40, t->table[i] & 0xffffffffff };
+            t->table[i] = 0;
+        }
+        if (bins != NULL && wide) {
+            bins[n].count += t->count[i];
+            bins[n].low += t->low[i];
             t->count[i] = t->low[i] = 0;
         }
+        n++;
+    }
+    return n;
+}
+
+/* One past the bin of x. */
+static size_t bin_end(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 16) + 1;
 }
 
 void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max)
 {
-    struct hist fresh = { .bins = NEW_ARRAY(struct hist_bin, HIST_BINS) };
-    size_t half = HIST_BINS / 2, above = 0,
-           below = half; /* ends of the occupied part of each half */
-    uint32_t bits;
+    size_t half = HIST_BINS / 2, above = max > 0 ? bin_end(max) : 1;
+    size_t below = min < 0 ? bin_end(min) : half;
+    struct hist fresh = { 0 };
 
-    if (max >= 0) {
-        memcpy(&bits, &max, sizeof bits);
-        above = (bits >> 16) + 1;
-    }
-    if (min <= 0) { /* -0 has a bin among the negative ones */
-        memcpy(&bits, &min, sizeof bits);
-        below = (bits >> 16 | half) + 1;
-    }
-    spill(t, 0, above);
-    spill(t, half, below);
-    t->count[0] += t->zeros;
-    t->filled = t->zeros = 0;
-    collect(t, &fresh, 0, above);
-    collect(t, &fresh, half, below);
+    fresh.bins =
+        NEW_ARRAY(struct hist_bin, collect(t, NULL, 0, above) + collect(t, NULL, half, below));
+    fresh.n = collect(t, fresh.bins, 0, above);
+    fresh.n += collect(t, fresh.bins + fresh.n, half, below);
+    t->filled = 0;
+    t->spilled = false;
     hist_merge(h, &fresh);
     hist_release(&fresh);
 }
@@ -132,85 +145,59 @@ void hist_release(struct hist *h)
 
 void hist_merge(struct hist *into, const struct hist *from)
 {
-    struct hist sum = { .bins = NEW_ARRAY(struct hist_bin, into->n + from->n) };
+    struct hist sum = { .bins = mem_alloc((into->n + from->n) * sizeof *sum.bins) };
     size_t a = 0, b = 0;
 
-    while (a < into->n || b < from->n) {
-        struct hist_bin *s = &sum.bins[sum.n++];
-        bool take_a = b == from->n || (a < into->n && into->bins[a].index <= from->bins[b].index);
-        bool take_b = a == into->n || (b < from->n && from->bins[b].index <= into->bins[a].index);
+    while (a < into->n && b < from->n) {
+        const struct hist_bin *x = &into->bins[a], *y = &from->bins[b];
+        bool both = x->index == y->index;
 
-        s->index = take_a ? into->bins[a].index : from->bins[b].index;
-        if (take_a) {
-            s->count += into->bins[a].count;
-            s->low += into->bins[a++].low;
-        }
-        if (take_b) {
-            s->count += from->bins[b].count;
-            s->low += from->bins[b++].low;
-        }
+        a += x->index <= y->index;
+        b += y->index <= x->index;
+        sum.bins[sum.n++] =
+            both ? (struct hist_bin){ x->index, x->count + y->count, x->low + y->low }
+            : x->index < y->index ? *x
+                                  : *y;
     }
+    while (a < into->n)
+        sum.bins[sum.n++] = into->bins[a++];
+    while (b < from->n)
+        sum.bins[sum.n++] = from->bins[b++];
     hist_release(into);
     *into = sum;
 }
 
 void hist_pack(const struct hist *h, struct buf *out)
 {
-    struct buf plain = { 0 };
     uint32_t last = 0;
-    uLongf size;
-    uint8_t *packed;
 
     for (size_t i = 0; i < h->n; i++) {
-        buf_varint(&plain, h->bins[i].index - last);
-        buf_varint(&plain, h->bins[i].count);
-        buf_varint(&plain, h->bins[i].low);
+        buf_varint(out, h->bins[i].index - last);
+        buf_varint(out, h->bins[i].count);
+        buf_varint(out, h->bins[i].low);
         last = h->bins[i].index;
     }
-    size = compressBound(plain.size);
-    packed = mem_alloc(size);
-    compress2(packed, &size, plain.data, plain.size, 6);
-    buf_varint(out, plain.size);
-    buf_put(out, packed, size);
-    free(packed);
-    buf_release(&plain);
 }
 
 int hist_unpack(struct hist *h, const void *p, size_t size, struct err *e)
 {
-    struct cursor c = cursor_of(p, size), b;
-    uint64_t plainsize = cursor_varint(&c), index = 0;
-    uLongf got = plainsize;
-    uint8_t *plain;
-    int rc = -1;
+    struct cursor c = cursor_of(p, size);
+    uint64_t index = 0;
 
-    *h = (struct hist){ 0 };
-    if (c.bad || plainsize > HIST_BINS * 24)
-        return err_set(e, "histogram is damaged");
-    plain = mem_alloc(plainsize);
-    if (uncompress(plain, &got, c.p, cursor_left(&c)) != Z_OK || got != plainsize) {
-        err_set(e, "histogram is damaged");
-        goto out;
-    }
-    h->bins = NEW_ARRAY(struct hist_bin, HIST_BINS);
-    for (b = cursor_of(plain, plainsize); cursor_left(&b) > 0;) {
-        struct hist_bin bin;
+    *h = (struct hist){ .bins =
+                            mem_alloc((size / 3 + 1) * sizeof *h->bins) }; /* three varints a bin */
+    while (cursor_left(&c) > 0) {
+        uint64_t step = cursor_varint(&c), count = cursor_varint(&c), low = cursor_varint(&c);
 
-        index += cursor_varint(&b);
-        bin = (struct hist_bin){ (uint32_t)index, cursor_varint(&b), 0 };
-        bin.low = cursor_varint(&b);
-        if (b.bad || index >= HIST_BINS || h->n == HIST_BINS || bin.count == 0 ||
-            (h->n > 0 && bin.index <= h->bins[h->n - 1].index) || bin.low / bin.count > 0xffff) {
+        index += step;
+        if (c.bad || step >= HIST_BINS || index >= HIST_BINS || (step == 0 && h->n > 0) ||
+            count == 0 || low / count > 0xffff) {
             hist_release(h);
-            err_set(e, "histogram is damaged");
-            goto out;
+            return err_set(e, "histogram is damaged");
         }
-        h->bins[h->n++] = bin;
+        h->bins[h->n++] = (struct hist_bin){ (uint32_t)index, count, low };
     }
-    rc = 0;
-out:
-    free(plain);
-    return rc;
+    return 0;
 }
 
 static double bits_value(uint32_t bits)

@@ -25,7 +25,7 @@ struct hist {
 };
 void hist_release(struct hist *h);
 void hist_merge(struct hist *into, const struct hist *from);
-/* The zlib stream of proto/observed.proto, and back. */
+/* The bytes of proto/observed.proto, and back. */
 void hist_pack(const struct hist *h, struct buf *out);
 int hist_unpack(struct hist *h, const void *p, size_t size, struct err *e);
 
@@ -44,7 +44,7 @@ struct hist_live;
 struct hist_live *hist_live_new(void);
 void hist_live_free(struct hist_live *t);
 void hist_live_add(struct hist_live *t, const float *x, size_t n);
-void hist_live_zeros(struct hist_live *t, uint64_t n); /* n times +0 */
+void hist_live_zeros(struct hist_live *t, uint64_t n); /* n times 0, of either sign */
 /* Adds what the table holds, values from min to max, to h and empties it. */
 void hist_live_drain(struct hist_live *t, struct hist *h, float min, float max);
 

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cursor.h"
-#include "base/wire.h"
+#include "ir/source.h"
 #include "onnx/external.h"
 #include "onnx/strip.h"
 
@@ -19,12 +18,8 @@ enum {
     LOCATION = 14
 };
 
-/* Smaller data at an odd address is copied, so that kernels may read it in place. */
-enum { COPY_MAX = 16384 };
-
 struct strip {
     struct model *m;
-    const uint8_t *base;
     struct externals ext;
     struct err *err;
 };
@@ -78,21 +73,12 @@ static void look(struct found *t, struct cursor c)
     }
 }
 
-static int datum_of(struct strip *s, const struct found *t)
+/* See source_kind.strip. */
+static int strip_tensor(void *ctx, struct cursor c, struct buf *out)
 {
-    size_t elem = dtype_size(t->dtype);
-    const void *p = t->bytes;
-
-    elem = elem > 8 ? 8 : elem;
-    if (elem > 1 && (uintptr_t)p % elem != 0 && t->size <= COPY_MAX)
-        p = arena_copy(&s->m->arena, p, t->size);
-    return datum_add(s->m, p, t->size);
-}
-
-/* 1: `out` has the tensor without its bytes; 0: it stays as it is; -1 error. */
-static int strip_tensor(struct strip *s, struct cursor c, struct buf *out)
-{
+    struct strip *s = ctx;
     struct cursor fields = c;
+    size_t align;
     struct field f;
     struct found t;
     char index[24];
@@ -108,7 +94,8 @@ static int strip_tensor(struct strip *s, struct cursor c, struct buf *out)
         if (f.number != RAW_DATA && f.number != LOCATION && f.number != EXTERNAL_DATA &&
             (t.external || (f.number != FLOAT_DATA && f.number != DOUBLE_DATA)))
             buf_put(out, f.start, (size_t)(fields.p - f.start));
-    snprintf(index, sizeof index, "%d", datum_of(s, &t));
+    align = dtype_size(t.dtype) < 8 ? dtype_size(t.dtype) : 8;
+    snprintf(index, sizeof index, "%d", source_datum(s->m, t.bytes, t.size, align));
     put_entry(out, "location", "dopt");
     put_entry(out, "datum", index);
     buf_varint(out, LOCATION << 3);
@@ -116,60 +103,16 @@ static int strip_tensor(struct strip *s, struct cursor c, struct buf *out)
     return 1;
 }
 
-/* The same for any message: fields that hold messages are looked into. The bytes are checked. */
-static int strip_message(struct strip *s, const ProtobufCMessageDescriptor *d, struct cursor c,
-                         struct buf *out)
-{
-    struct buf inner = { 0 };
-    struct field f;
-    int changed = 0;
-
-    if (d == &onnx__tensor_proto__descriptor)
-        return strip_tensor(s, c, out);
-    while (cursor_field(&c, &f)) {
-        const ProtobufCFieldDescriptor *fd = protobuf_c_message_descriptor_get_field(d, f.number);
-        int one = 0;
-
-        inner.size = 0;
-        if (fd != NULL && fd->type == PROTOBUF_C_TYPE_MESSAGE)
-            one = strip_message(s, fd->descriptor, f.bytes, &inner);
-        if (one < 0) {
-            changed = -1;
-            break;
-        }
-        changed |= one;
-        if (one) {
-            buf_varint(out, f.number << 3 | 2);
-            buf_varint(out, inner.size);
-            buf_put(out, inner.data, inner.size);
-        } else {
-            buf_put(out, f.start, (size_t)(c.p - f.start));
-        }
-    }
-    buf_release(&inner);
-    return changed;
-}
-
 int onnx_strip(struct model *m, const struct blob *file, const char *path, struct err *e)
 {
-    struct strip s = { .m = m, .base = file->data, .err = e };
-    struct buf out = { 0 };
-    int rc = -1;
+    static const struct source_kind kind = { &onnx__model_proto__descriptor,
+                                             &onnx__tensor_proto__descriptor, strip_tensor };
+    struct strip s = { .m = m, .err = e };
+    int rc;
 
-    if (wire_check(&onnx__model_proto__descriptor, file->data, file->size, e) < 0)
-        return -1;
-    if (path != NULL && file->mapped)
-        link_add(m, path, file, false);
     externals_init(&s.ext, m, path);
-    if (strip_message(&s, &onnx__model_proto__descriptor, cursor_of(file->data, file->size), &out) <
-        0)
-        goto out;
-    m->source = arena_copy(&m->arena, out.data, out.size);
-    m->sourcesize = out.size;
-    rc = 0;
-out:
+    rc = source_strip(m, file, path, &kind, &s, e);
     externals_release(&s.ext);
-    buf_release(&out);
     return rc;
 }
 

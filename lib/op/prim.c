@@ -12,8 +12,13 @@
 static dnnl_engine_t engine;
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 
+/* std::set_new_handler: oneDNN is C++, and where its `new` fails it aborts, or goes on with a null pointer. */
+extern void (*set_new_handler(void (*f)(void)))(void) __asm__("_ZSt15set_new_handlerPFvvE");
+
 static void engine_make(void)
 {
+    set_new_handler(mem_die);
+    dnnl_set_jit_profiling_flags(0); /* does not look for profilers in every folder of libraries */
     dnnl_engine_create(&engine, dnnl_cpu, 0);
 }
 
@@ -180,7 +185,6 @@ static void *reorder_weights(void *ctx, size_t *size)
 
     *size = dnnl_memory_desc_get_size(r->to);
     packed = mem_aligned(64, *size);
-    memset(packed, 0, *size);
     if (v->constant->factor != NULL || t.dtype != DT_F32) {
         plain = mem_aligned(64, (size_t)shape_count(&v->shape) * sizeof *plain);
         constant_f32(r->c->model, v, plain);
@@ -207,7 +211,7 @@ const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memor
         size_t size = dnnl_memory_desc_get_size(want);
 
         if (p->weights == NULL)
-            memset(p->weights = mem_aligned(64, size), 0, size);
+            p->weights = mem_aligned(64, size);
         reorder(user, w->data, want, p->weights);
         return p->weights;
     }

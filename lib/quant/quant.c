@@ -11,6 +11,7 @@
 #include "op/points.h"
 #include "quant/correct.h"
 #include "quant/doubt.h"
+#include "quant/equalize.h"
 #include "quant/quant.h"
 #include "quant/weight.h"
 #include "run/engine.h"
@@ -21,9 +22,10 @@ struct quantizer {
     const struct observed *o;
     const struct quant_options *q;
     struct points points;
+    struct factors factors;
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
     int *chosen; /* value ids of the observed values */
-    struct pending *pending; /* of the plan's nodes, in their order */
+    struct pending *pending; /* of the plan's nodes, the largest first */
     int captensors, capnodes, cappending, capfloats;
     int raised; /* channels whose weight scale was raised */
     struct err *e;
@@ -32,6 +34,8 @@ struct quantizer {
 /* A plan node's arrays while they are being filled; all of its channels, or one scale. */
 struct pending {
     const struct node *n;
+    int at; /* index into plan nodes */
+    size_t size;
     float *scales, *float_bias;
     int8_t *weight;
     int32_t *bias;
@@ -41,6 +45,7 @@ struct pending {
 struct choice {
     struct grid g;
     struct range_effect effect;
+    float min, max; /* after rescaling */
 };
 
 static const struct tensor_stats *stats_of(const struct quantizer *z, const struct value *v)
@@ -174,10 +179,11 @@ static bool correct_bias(const struct quantizer *z, const struct node *n, const 
                          const struct plan_node *pn, float *bias, bool has_bias, int64_t channels)
 {
     const struct tensor_stats *input = observed_find(z->o, n->in[0]->name);
+    const double *factor = z->factors.of[n->in[0]->id];
     double *shift = mem_alloc((size_t)channels * sizeof *shift);
     int at = node_bias(n);
     bool corrected = at >= 0 && (has_bias || at >= n->nin || n->in[at] == NULL) &&
-                     correct_shift(n, input, weight, pn, shift);
+                     correct_shift(n, input, factor, &z->p->tensors[pn->tensor], weight, pn, shift);
 
     for (int64_t c = 0; c < channels && corrected; c++)
         bias[c] -= (float)shift[c];
@@ -185,13 +191,13 @@ static bool correct_bias(const struct quantizer *z, const struct node *n, const 
     return corrected;
 }
 
-/* Scales, int8 weight and biases of plan node i; several are worked on at once. The item counts the
+/* Scales, int8 weight and biases of pending node i; several are worked on at once. The item counts the
  * channels whose scale was raised. */
 static int quantize_node(void *ctx, long i, void *item, struct err *e)
 {
     const struct quantizer *z = ctx;
     const struct pending *d = &z->pending[i];
-    struct plan_node *pn = &z->p->nodes[i];
+    struct plan_node *pn = &z->p->nodes[d->at];
     struct weight_view v = node_weight_view(d->n);
     float input_scale = z->p->tensors[pn->tensor].scale;
     float *plain = mem_alloc(pn->nweights * sizeof *plain), *bias = d->float_bias;
@@ -199,10 +205,15 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
 
     (void)e;
     constant_f32(z->m, d->n->in[node_weight(d->n)], plain);
+    equalize_apply(&z->factors, d->n, plain, has_bias ? bias : NULL);
+    if (has_bias && z->factors.of[d->n->out[0]->id] != NULL)
+        pn->float_bias = bias;
     weight_peaks(plain, &v, pn->nscales == 1, d->scales);
     *(int *)item =
         weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
     weight_round(d->weight, plain, &v, d->scales, pn->nscales);
+    if (z->q->per_tensor) /* with a scale a channel it was worth nothing */
+        weight_balance(d->weight, plain, d->n, d->scales, pn->nscales);
     if (!z->q->no_correction && correct_bias(z, d->n, plain, pn, bias, has_bias, v.channels)) {
         pn->float_bias = bias;
         has_bias = true;
@@ -230,6 +241,8 @@ static void add_node(struct quantizer *z, const struct node *n, int tensor)
     size_t channels = (size_t)node_weight_view(n).channels, count = (size_t)shape_count(&w->shape);
     int nscales = z->q->per_tensor ? 1 : (int)channels;
     struct pending d = { .n = n,
+                         .at = z->p->nnodes,
+                         .size = count,
                          .scales = arena_alloc(a, (size_t)nscales * sizeof *d.scales),
                          .float_bias = arena_alloc(a, channels * sizeof *d.float_bias),
                          .weight = arena_alloc(a, count),
@@ -273,6 +286,63 @@ static void plan_graph(struct graph *g, void *ctx)
             add_node(z, n, z->tensor[root]);
         }
     }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct pending *x = a, *y = b;
+
+    return x->size != y->size ? (x->size < y->size ? 1 : -1) : x->at - y->at;
+}
+
+/* The range of a value that equalization rescales, from the histograms of its channels. */
+static int rescale(void *ctx, long i, void *item, struct err *e)
+{
+    const struct quantizer *z = ctx;
+    const struct value *v = z->m->values[z->chosen[i]];
+    struct tensor_stats t = channels_rescaled(&stats_of(z, v)->channels, z->factors.of[v->id]);
+    float ceiling = z->factors.ceiling[v->id];
+    struct choice *c = item;
+
+    (void)e;
+    t.max = t.max > ceiling ? ceiling : t.max;
+    c->g = range_choose(&t, &z->q->range);
+    if (c->g.high > ceiling) /* by rounding; beyond it ONNX Runtime keeps the Clip */
+        c->g = grid_of((double)c->g.low, (double)ceiling * (1 - 0x1p-15), z->q->range.is_signed,
+                       z->q->range.symmetric);
+    c->effect = range_effect(&t, &c->g);
+    c->min = t.min;
+    c->max = t.max;
+    hist_release(&t.hist);
+    return 0;
+}
+
+static void take_rescaled(void *ctx, long i, const void *item)
+{
+    struct quantizer *z = ctx;
+    struct plan_tensor *pt = &z->p->tensors[z->tensor[z->chosen[i]]];
+    const struct choice *c = item;
+
+    set_grid(pt, &c->g, &c->effect);
+    pt->min = c->min;
+    pt->max = c->max;
+    pt->how = arena_printf(&z->p->arena, "%s, equalized", pt->how);
+}
+
+static int equalize_layers(struct quantizer *z)
+{
+    struct ordered o = { .make = rescale, .take = take_rescaled, .ctx = z };
+    long n = 0;
+    int rc;
+
+    equalize_find(&z->factors, z->m, &z->points, z->o, z->p, z->q->per_tensor, &z->p->arena);
+    z->chosen = NEW_ARRAY(int, (size_t)z->m->nvalues);
+    for (int i = 0; i < z->m->nvalues; i++)
+        if (z->factors.of[i] != NULL && z->points.root[i] == i)
+            z->chosen[n++] = i;
+    rc = ordered_run(&o, n, sizeof(struct choice), job_cores(), z->e);
+    free(z->chosen);
+    return rc;
 }
 
 struct known_names {
@@ -348,6 +418,8 @@ static void describe(struct quantizer *z)
                z->q->range.symmetric ? "-symmetric" : "", z->q->per_tensor ? "tensor" : "channel");
     if (z->q->no_correction)
         buf_str(&b, " no-correction");
+    if (z->q->no_equalization)
+        buf_str(&b, " no-equalization");
     for (int i = 0; i < z->q->nexclude; i++)
         buf_printf(&b, " exclude=%s", z->q->exclude[i]);
     z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);
@@ -376,14 +448,20 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     snprintf(p->model, sizeof p->model, "%s", m->digest);
     points_find(&z.points, m, false);
     z.tensor = NEW_ARRAY(int, (size_t)m->nvalues);
+    z.factors = factors_none(m);
     if (check_excludes(&z) < 0)
         goto out;
     if (choose_tensors(&z) < 0)
         goto out;
     graph_each(m->graph, plan_graph, &z);
+    if (!q->no_equalization && equalize_layers(&z) < 0)
+        goto out;
+    if (p->nnodes > 0) /* threads that finish together */
+        qsort(z.pending, (size_t)p->nnodes, sizeof *z.pending, by_size);
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
         goto out;
     doubt_warn(o);
+    doubt_plan(p);
     if (z.raised > 0)
         warn("%d channels have a bias that is huge beside their weights: their weight scale was "
              "raised so that it fits int32",
@@ -395,6 +473,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     rc = 0;
 out:
     points_release(&z.points);
+    factors_release(&z.factors);
     free(z.tensor);
     free(z.pending);
     return rc;

@@ -63,18 +63,20 @@ void worker_time(struct worker *w, struct lane *l);
 /* Graph output i of the last run, row-major; valid until the next run. */
 const struct tensor *worker_output(struct worker *w, int i);
 
-/* Runs `jobs` workers over steps 0 … nsteps - 1; each takes the next one. job is called with the
+/* Runs `workers` workers over steps first .. end-1; each takes the next one. run is called with the
  * worker, in its thread. The first error by step number is the one reported. tick (may be NULL) is
- * called in the calling thread's stead by whoever finished a step, one at a time. */
+ * called in the calling thread's stead by whoever finished a step, one at a time. No step begins once
+ * `seconds` have passed, unless it is the first (0: no limit); job_run sets end to where it stopped. */
 struct job {
     const struct engine *engine;
     long first, end; /* steps */
     int workers;
+    double seconds;
     int (*run)(struct worker *w, int worker, long step, void *ctx, struct err *e);
     void (*tick)(long done, long total, void *ctx);
     void *ctx;
 };
-int job_run(const struct job *j, struct err *e);
+int job_run(struct job *j, struct err *e);
 int job_cores(void); /* the default number of workers: processors this process may use */
 
 #endif

@@ -4,7 +4,9 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #ifdef __x86_64__
 #include <xmmintrin.h>
@@ -15,6 +17,7 @@
 struct crew {
     const struct job *job;
     pthread_mutex_t lock;
+    struct timespec start;
     long next, done;
     long failed; /* the lowest step that failed, LONG_MAX if none */
     struct err err;
@@ -26,13 +29,25 @@ struct hand {
     pthread_t thread;
 };
 
-/* The next step to run, or -1: none left, or an earlier one failed. */
+static bool in_time(const struct crew *crew)
+{
+    struct timespec now;
+
+    if (crew->job->seconds <= 0 || crew->next == crew->job->first)
+        return true;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - crew->start.tv_sec) +
+               (double)(now.tv_nsec - crew->start.tv_nsec) * 1e-9 <
+           crew->job->seconds;
+}
+
+/* The next step to run, or -1: none left, no time left, or an earlier one failed. */
 static long take(struct crew *crew)
 {
     long step = -1;
 
     pthread_mutex_lock(&crew->lock);
-    if (crew->next < crew->job->end && crew->next < crew->failed)
+    if (crew->next < crew->job->end && crew->next < crew->failed && in_time(crew))
         step = crew->next++;
     pthread_mutex_unlock(&crew->lock);
     return step;
@@ -101,7 +116,7 @@ int job_cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-int job_run(const struct job *j, struct err *e)
+int job_run(struct job *j, struct err *e)
 {
     struct crew crew = {
         .job = j, .lock = PTHREAD_MUTEX_INITIALIZER, .next = j->first, .failed = LONG_MAX
@@ -109,6 +124,7 @@ int job_run(const struct job *j, struct err *e)
     int n = j->workers < 1 ? 1 : j->workers, started = 1;
     struct hand *hands = NEW_ARRAY(struct hand, (size_t)n);
 
+    clock_gettime(CLOCK_MONOTONIC, &crew.start);
     for (int i = 0; i < n; i++)
         hands[i] = (struct hand){ .crew = &crew, .number = i };
     for (; started < n && started < j->end - j->first; started++)
@@ -122,5 +138,6 @@ int job_run(const struct job *j, struct err *e)
         *e = crew.err;
         return -1;
     }
+    j->end = crew.next;
     return 0;
 }

@@ -20,7 +20,7 @@ struct timing lane_begin(struct lane *l);
 void lane_end(struct lane *l, const struct step *s, struct timing t, const struct call *c);
 
 /* A table: total, operator types, nodes, the slowest first. `samples`: how many steps of the set ran;
- * `peak`: float32 operations a second of one core (profile_peak). */
+ * `peak`: float32 operations a second of one core (prim_peak). */
 void profile_text(const struct profile *p, long samples, double peak, struct buf *out);
 /* The trace event format that chrome://tracing and Perfetto load: one row a worker. */
 void profile_trace(const struct profile *p, struct buf *out);

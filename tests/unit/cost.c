@@ -26,14 +26,13 @@ struct run {
 
 static int seen_extrema(void *ctx, const struct value *v, const struct tensor *t, struct err *e)
 {
-    static float room[SCAN_BLOCK + 16];
-    size_t n = (size_t)shape_count(&t->shape), rest;
+    static struct scan_rest rest;
+    size_t n = (size_t)shape_count(&t->shape);
     struct scan s = scan_begin();
 
     (void)ctx, (void)v, (void)e;
     for (size_t i = 0; i < n; i += SCAN_BLOCK)
-        scan_block(&s, (const float *)t->data + i, n - i < SCAN_BLOCK ? n - i : SCAN_BLOCK, room,
-                   &rest);
+        scan_block(&s, (const float *)t->data + i, n - i < SCAN_BLOCK ? n - i : SCAN_BLOCK, &rest);
     return 0;
 }
 

@@ -17,53 +17,71 @@ static float value(unsigned *seed)
     return r >> 29 == 0 ? odd[(r >> 20) % 6] : r >> 30 == 1 ? 0 : ((float)(r >> 8) - 8e6f) / 3e6f;
 }
 
+static int by_bits(const void *a, const void *b)
+{
+    uint32_t x, y;
+
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x < y ? -1 : x > y;
+}
+
+/* What is left are the values that are not zero, each as often as in x (rows, n). */
+static bool rest_right(struct scan_rest *rest, const float *x, size_t rows, size_t n, size_t stride)
+{
+    float want[SCAN_BLOCK];
+    size_t k = 0;
+
+    for (size_t i = 0; i < rows * n; i++)
+        if (x[i / n * stride + i % n] != 0)
+            want[k++] = x[i / n * stride + i % n];
+    qsort(want, k, sizeof *want, by_bits);
+    qsort(rest->x, rest->n, sizeof *rest->x, by_bits);
+    return rest->n == k && memcmp(rest->x, want, k * sizeof *want) == 0;
+}
+
 static bool block_right(const float *x, size_t n)
 {
-    float room[SCAN_BLOCK + 16], min = INFINITY, max = -INFINITY;
-    size_t rest, zeros = 0, kept = 0, k = 0;
+    struct scan_rest rest;
+    float min = INFINITY, max = -INFINITY;
     struct scan s = scan_begin();
-    const float *left = scan_block(&s, x, n, room, &rest);
 
+    scan_block(&s, x, n, &rest);
     for (size_t i = 0; i < n; i++) {
         min = x[i] < min ? x[i] : min;
         max = x[i] > max ? x[i] : max;
-        zeros += x[i] == 0;
     }
-    for (size_t i = 0; i < n; i++) { /* nothing but +0 may be missing, and the order stays */
-        bool plus0 = x[i] == 0 && !signbit(x[i]);
-
-        if (k < rest && left[k] == x[i] && signbit(left[k]) == signbit(x[i]))
-            k++;
-        else if (!plus0)
-            return false;
-        kept += !plus0;
-    }
-    return k == rest && rest >= kept && s.zeros == zeros && scan_min(&s) == min &&
-           scan_max(&s) == max;
+    return rest_right(&rest, x, 1, n, n) && scan_min(&s) == min && scan_max(&s) == max;
 }
 
-static bool rows_right(const float *x, size_t rows, size_t n)
+static bool rows_right(const float *x, size_t rows, size_t n, size_t stride)
 {
     double sum[100] = { 0 }, want[100] = { 0 };
-    float min[100], max[100];
+    float min[100], max[100], all_lo = INFINITY, all_hi = -INFINITY;
+    struct scan s = scan_begin();
+    struct scan_rest rest;
 
     for (size_t c = 0; c < n; c++) {
         min[c] = INFINITY;
         max[c] = -INFINITY;
     }
-    scan_rows(sum, min, max, x, rows, n);
+    scan_rows(sum, min, max, x, rows, n, stride, &rest);
+    scan_extrema(&s, min, max, n);
     for (size_t c = 0; c < n; c++) {
         float lo = INFINITY, hi = -INFINITY;
 
         for (size_t r = 0; r < rows; r++) {
-            want[c] += (double)x[r * n + c];
-            lo = fminf(lo, x[r * n + c]);
-            hi = fmaxf(hi, x[r * n + c]);
+            want[c] += (double)x[r * stride + c];
+            lo = fminf(lo, x[r * stride + c]);
+            hi = fmaxf(hi, x[r * stride + c]);
         }
         if (sum[c] != want[c] || lo != min[c] || hi != max[c])
             return false;
+        all_lo = fminf(lo, all_lo);
+        all_hi = fmaxf(hi, all_hi);
     }
-    return true;
+    return rest_right(&rest, x, rows, n, stride) && scan_min(&s) == all_lo &&
+           scan_max(&s) == all_hi;
 }
 
 static bool run_right(const float *x, size_t n)
@@ -129,7 +147,7 @@ int main(void)
         blocks = blocks && block_right(x + n, n);
         runs = runs && run_right(x + 3 * n, n);
         for (size_t r = 1; r < 5; r++)
-            rows = rows && rows_right(x + n, r, n);
+            rows = rows && rows_right(x + n, r, n, n) && rows_right(x + n, r, n, n + 5);
     }
     ok(blocks && block_right(x, SCAN_BLOCK) && block_right(x, SCAN_BLOCK - 1),
        "a block's extrema and zeros, and the values that a histogram needs");
