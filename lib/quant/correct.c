@@ -8,8 +8,8 @@
 #include "quant/weight.h"
 
 /* E[xq - x] of a channel, divided by its factor, on the grid of plan tensor t: the mean over the sampled
- * values, shrunk by what chance alone makes of it (James and Stein, 1961; the variance of an error spread evenly
- * over a step is scale^2 / 12). */
+ * values, or 0 where that is within three times what chance alone makes of it (the variance of an error spread
+ * evenly over a step is scale^2 / 12). */
 static double drift_of(const struct channels *ch, int64_t c, double factor,
                        const struct plan_tensor *t)
 {
@@ -29,7 +29,7 @@ static double drift_of(const struct channels *ch, int64_t c, double factor,
         }
     mean = n > 0 ? sum / n : 0;
     chance = n > 0 ? scale * scale / (12 * n) : 0;
-    return mean * mean > chance ? mean * (1 - chance / (mean * mean)) : 0;
+    return mean * mean > 9 * chance ? mean : 0;
 }
 
 bool correct_shift(const struct node *n, const struct tensor_stats *input, const double *factor,
