@@ -172,7 +172,7 @@ known() {
         else
             dopt-import --input_shape input:1,3,32,32 -o m.dopt "$SHARED/data/onnx/resnet20.onnx"
         fi
-        dopt-observe -i calib.npz m.dopt | dopt-quant -o p.dopt 2>/dev/null
+        dopt-observe -i calib.npz m.dopt | dopt-quant --no-equalization -o p.dopt 2>/dev/null # whose steps magnify last bits
         dopt-emit --to onnx --param $from.param -o $from.onnx p.dopt
         dopt-show $from.param >$from.txt
     done
