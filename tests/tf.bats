@@ -70,6 +70,14 @@ as_known() {
     grep -q _FusedMatMul float.pb
 }
 
+@test "recurrent cells in loops with TensorArrays: dynamic_rnn's LSTM and GRU; loops of every kind" {
+    as_known lstm
+    as_known gru
+    as_known loops
+    as_known nested
+    as_known whiles
+}
+
 # real GRAPH INPUT DIMS SCALE SHIFT OUTPUTS: dopt-run equals TensorFlow.js within 1e-4, and OpenCV where
 # OPENCV says which of its layers the outputs are.
 real() {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "op/op.h"
+#include "op/pack.h"
 
 enum { KNOWN_MAX = 4096 }; /* bytes of a tensor followed by value */
 
@@ -17,6 +18,7 @@ struct infer {
     struct tensor *known; /* by value id: shape and, where small and known, data in the arena */
     int nknown;           /* values looked at so far */
     int cap;
+    struct packs *packs; /* of products of constants */
 };
 
 static int infer_graph(struct infer *f, const struct graph *g, struct err *e);
@@ -42,7 +44,7 @@ static const struct call_ops infer_ops = {
     call_arena_alloc, call_arena_view, call_arena_scratch, infer_subgraph, NULL, NULL
 };
 
-/* May the kernel compute here: all inputs known by value, small, and integers at heart? */
+/* May the kernel compute here: all inputs known by value, and small? */
 static bool by_value(const struct node *n, const struct tensor **in)
 {
     for (int i = 0; i < n->nin; i++)
@@ -69,6 +71,7 @@ static int run_node(struct infer *f, const struct node *n, struct err *e)
                       .infer = true,
                       .state = &state,
                       .state_free = &state_free,
+                      .packs = f->packs,
                       .ops = &infer_ops,
                       .arena = &f->m->arena,
                       .ctx = f,
@@ -175,13 +178,16 @@ struct infer *infer_new(struct model *m, struct issues *issues)
 
     f->m = m;
     f->issues = issues;
+    f->packs = packs_new();
     return f;
 }
 
 void infer_free(struct infer *f)
 {
-    if (f != NULL)
+    if (f != NULL) {
         free(f->known);
+        packs_free(f->packs);
+    }
     free(f);
 }
 

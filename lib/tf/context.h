@@ -26,9 +26,10 @@ struct spread {
 
 struct ref {
     struct value *tf, *cf;
-    bool dead;             /* of a branch that is not taken: neither value is there */
-    bool first;            /* cf is the one that was computed */
-    struct spread *spread; /* NULL: none; the value is what SpaceToBatchND read */
+    bool dead;                 /* of a branch that is not taken: neither value is there */
+    bool first;                /* cf is the one that was computed */
+    struct spread *spread;     /* NULL: none; the value is what SpaceToBatchND read */
+    const struct items *items; /* NULL: none; a list of tensors (list.c), which has no value */
 };
 
 struct import {
@@ -41,7 +42,9 @@ struct import {
     struct names used;     /* value names taken */
     struct names named;    /* IR node names taken */
     struct names inputs;   /* tensors that --input_shape makes inputs -> struct named_shape */
-    struct names readers;  /* node name -> how many inputs read it, as a pointer */
+    struct names readers;  /* node name -> its only reader; NULL if there are several */
+    struct names clones;   /* node name -> struct clone: a node of an iteration (loop.c) */
+    struct names loops;    /* frame and scope -> struct loop */
     struct infer *infer;
     struct issues issues;
     bool free_batch; /* some input has a free first dim */
@@ -67,6 +70,11 @@ struct tf_op {
 };
 const struct tf_op *tf_op_find(const char *name);
 
+/* ---- list.c ---- */
+
+/* May an input of that operator be a list of tensors? */
+bool tf_takes_lists(const char *op);
+
 /* ---- attrs.c ---- */
 
 const Tensorflow__AttrValue *tf_attr(const NodeDef *p, const char *name);
@@ -90,6 +98,9 @@ struct value *tf_tensor(struct import *c, const Tensorflow__TensorProto *t, cons
 
 /* ---- graph.c ---- */
 
+/* "a" of "a", "a:1" and "^a"; "a" of "a:0". */
+const char *tf_node_of(struct import *c, const char *tensor);
+const char *tf_tensor_name(struct import *c, const char *tensor);
 /* What a tensor name ("a", "a:1") stands for; NULL with the error set if nothing. */
 struct ref *tf_ref(struct import *c, const char *name);
 /* Data input i of the current node. */

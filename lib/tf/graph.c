@@ -41,17 +41,29 @@ int tf_nin(const NodeDef *p)
     return n;
 }
 
+const char *tf_node_of(struct import *c, const char *tensor)
+{
+    const char *colon = strrchr(tensor, ':');
+
+    tensor += *tensor == '^';
+    return colon == NULL ? tensor : arena_strndup(&c->m->arena, tensor, (size_t)(colon - tensor));
+}
+
+const char *tf_tensor_name(struct import *c, const char *tensor)
+{
+    size_t n = strlen(tensor);
+
+    return n > 2 && strcmp(tensor + n - 2, ":0") == 0 ? tf_node_of(c, tensor) : tensor;
+}
+
 struct ref *tf_ref(struct import *c, const char *name)
 {
-    size_t n = strlen(name);
     struct ref *r;
 
-    if (n > 2 && strcmp(name + n - 2, ":0") == 0)
-        name = arena_strndup(&c->m->arena, name, n - 2);
+    name = tf_tensor_name(c, name);
     r = names_get(&c->refs, name);
     if (r == NULL && strchr(name, ':') != NULL) { /* another output of a node that is dead */
-        struct ref *node = names_get(
-            &c->refs, arena_strndup(&c->m->arena, name, (size_t)(strrchr(name, ':') - name)));
+        struct ref *node = names_get(&c->refs, tf_node_of(c, name));
 
         if (node != NULL && node->dead)
             return node;
