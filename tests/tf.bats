@@ -78,6 +78,36 @@ as_known() {
     as_known whiles
 }
 
+@test "an LSTM's graph is quantized: its loop stays a loop, as ONNX it is unrolled" {
+    "$PY" "$TF" lstm
+    "$PY" -c 'import numpy as np; np.savez("some.npz", x=np.random.RandomState(3).uniform(-2, 2, (40, 25, 10)).astype("f4"))'
+    quantized lstm.pb some.npz
+    [ "$(dopt-show m.dopt | grep -c '^node .*= Gemm(.*; weight c1$')" -eq 25 ]
+    dopt-run -i lstm.npz -o float.npz m.dopt
+    dopt-run -i lstm.npz -o int8.npz m.dopt plan.dopt
+    "$PY" "$TF" --close float.npz int8.npz 0.03
+    for as in grid qdq; do
+        dopt-emit --as $as -o $as.pb m.dopt plan.dopt
+        dopt-import -o $as.dopt $as.pb
+        dopt-run -i lstm.npz -o $as.npz $as.dopt
+        # the weights are on the grid, and little else is changed
+        "$PY" "$TF" --close float.npz $as.npz 0.01
+        "$PY" "$TF" --close float.npz $as.npz 1e-4 && return 1
+        # shellcheck disable=SC2046 # names without spaces
+        tfjs -o want.npz $as.pb lstm.npz $(cat lstm.out)
+        "$PY" "$TF" --close want.npz $as.npz 1e-5
+    done
+    grep -q NextIteration qdq.pb
+    grep -q FakeQuant qdq.pb
+    [ -d "$ROOT/build/ort/node_modules" ] || skip "the rest needs ONNX Runtime"
+    dopt-emit --to onnx --float -o float.onnx m.dopt
+    dopt-emit --to onnx --as qdq -o int8.onnx m.dopt plan.dopt
+    for as in float int8; do
+        "$ROOT/tests/ort/ort-run.js" -o ort.npz $as.onnx lstm.npz
+        "$PY" "$TF" --close ort.npz $as.npz 1e-5
+    done
+}
+
 # real GRAPH INPUT DIMS SCALE SHIFT OUTPUTS: dopt-run equals TensorFlow.js within 1e-4, and OpenCV where
 # OPENCV says which of its layers the outputs are.
 real() {

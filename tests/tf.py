@@ -713,6 +713,33 @@ def broken(folder):
     one("switch", 3, "is not known before the graph runs", lambda g: g.node("Merge", "y", [g.node(
         "Switch", "s", [x(g), g.input("p", np.array(True))]), "s:1"]))
     one("shapes", 1, "node y", lambda g: g.node("Add", "y", [x(g), g.weights(7)]))
+    number = lambda g: scope(g, "l", INT32)
+    one("endless", 3, "node l/Exit_0: Exit: more than 4096 iterations", lambda g: g.node("Identity", "y", loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.const(5)), lambda v, _: v)))
+    one("unknown_end", 3, "a loop whose condition only running tells (it reads 'l/less')", lambda g: g.node("Identity", "y", loop(
+        g, "l", [x(g)], lambda v, _: number(g)("Less", "less", number(g)("Max", "max", v[0], g.const([0, 1, 2, 3])), g.const(1.0)), lambda v, _: v)))
+    one("inside", 3, "node l/Enter_0: Enter: a tensor inside a loop", lambda g: loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.const(5)), lambda v, _: v) and g.node("LogicalNot", "y", ["l/LoopCond"]))
+    one("no_loop", 1, "node y: Exit: it leaves no loop", lambda g: g.node("Relu", "z", [g.node("Exit", "y", [x(g)])]))
+    one("no_frame", 1, "node e: Enter: a node of loop 'l' reads it", lambda g: g.node("Identity", "y", loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.node("Enter", "e", [g.const(3)], frame_name="m")), lambda v, _: v)))
+
+    def array(g, *more):
+        f = scope(g, "f")
+        ta = f("TensorArrayV3", "ta", g.const(2), dtype=Type(FLOAT))
+        return f, ta, f("TensorArrayWriteV3", "w", ta, g.const(0), x(g), ta + ":1")
+
+    def read(i):
+        def make(g):
+            f, ta, flow = array(g)
+            f("TensorArrayReadV3", "r", ta, g.const(i), flow)
+        return make
+
+    one("unwritten", 3, "node f/r: TensorArrayReadV3: item 1 was never written", read(1))
+    one("beyond", 1, "node f/r: TensorArrayReadV3: item 2 of a list of 2", read(2))
+    one("list_out", 1, "node f/w: TensorArrayWriteV3: the output is a list of tensors", array)
+    one("list_in", 3, "node y: Relu: input 0 (f/w) is a list of tensors", lambda g: g.node("Relu", "y", array(g)[2:]))
+    one("no_list", 3, "node y: TensorListLength: a list that import cannot follow", lambda g: g.node("TensorListLength", "y", [x(g)]))
     with open(folder + "/list", "w") as f:
         f.writelines(listed)
 

@@ -197,7 +197,8 @@ NodeDef *edit_own_const(struct edit *d, const char *tensor)
             return NULL;
         if (strcmp(at->p->op, "Const") == 0)
             return at->p;
-        if (strcmp(at->p->op, "Identity") != 0 || at->p->n_input < 1)
+        if ((strcmp(at->p->op, "Identity") != 0 && strcmp(at->p->op, "Enter") != 0) ||
+            at->p->n_input < 1)
             return NULL;
         tensor = at->p->input[0];
     }

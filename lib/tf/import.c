@@ -58,7 +58,8 @@ static bool is_result(const NodeDef *p)
                                         "Print",
                                         "PlaceholderWithDefault",
                                         "MergeV2Checkpoints",
-                                        "TensorArrayCloseV3" };
+                                        "TensorArrayCloseV3",
+                                        "Exit" };
 
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (strcmp(p->op, none[i]) == 0)

@@ -127,6 +127,16 @@ static void copy_attrs(struct inliner *x, NodeDef *to, const NodeDef *from, cons
     }
 }
 
+/* What function f returns as result i. */
+static const char *returned(const FunctionDef *f, size_t i)
+{
+    for (size_t k = 0; k < f->n_ret; k++)
+        if (f->ret[k]->key != NULL && f->signature->output_arg[i]->name != NULL &&
+            strcmp(f->ret[k]->key, f->signature->output_arg[i]->name) == 0)
+            return f->ret[k]->value;
+    return NULL;
+}
+
 /* `skip`: inputs of the call that are not arguments. */
 static int expand_call(struct inliner *x, NodeDef *call, const FunctionDef *f, size_t skip)
 {
@@ -134,12 +144,8 @@ static int expand_call(struct inliner *x, NodeDef *call, const FunctionDef *f, s
     char **results = arena_alloc(x->a, (nout + 1) * sizeof *results);
 
     for (size_t i = 0; i < nout; i++) {
-        const char *ret = NULL;
+        const char *ret = returned(f, i);
 
-        for (size_t k = 0; k < f->n_ret; k++)
-            if (f->ret[k]->key != NULL && f->signature->output_arg[i]->name != NULL &&
-                strcmp(f->ret[k]->key, f->signature->output_arg[i]->name) == 0)
-                ret = f->ret[k]->value;
         results[i] = ret == NULL ? NULL : outside(x, call, f, skip, ret);
         if (results[i] == NULL)
             return err_set(x->err, "node %s: function %s has no result %zu", call->name,
@@ -261,18 +267,37 @@ static NodeDef *add_part(struct inliner *x, const NodeDef *call, const char *op,
     return p;
 }
 
-/* A call of `key`'s function with the n results of CALL/from_i, at that port. */
-static NodeDef *add_call(struct inliner *x, const NodeDef *loop, const char *key, const char *what,
-                         const char *from, const char *port, size_t n)
+/* Does the body hand variable i on as it came? */
+static bool invariant(const FunctionDef *f, size_t i)
 {
-    NodeDef *p = add_part(x, loop, "PartitionedCall", what, -1, 0, NULL, NULL);
+    const char *at = returned(f, i);
+
+    for (size_t k = 0; k < f->n_node_def && at != NULL; k++) { /* through one Identity */
+        const NodeDef *q = f->node_def[k];
+        size_t n = q->name == NULL ? 0 : strlen(q->name);
+
+        if (n > 0 && strncmp(at, q->name, n) == 0 && at[n] == ':' && q->op != NULL &&
+            strcmp(q->op, "Identity") == 0 && q->n_input > 0)
+            at = q->input[0];
+    }
+    return at != NULL && i < f->signature->n_input_arg &&
+           f->signature->input_arg[i]->name != NULL &&
+           strcmp(at, f->signature->input_arg[i]->name) == 0;
+}
+
+/* A call of `key`'s function with the n variables as they are in the loop: CALL/from_i at that port. */
+static void add_call(struct inliner *x, const NodeDef *loop, const FunctionDef *body,
+                     const char *key, const char *from, const char *port, size_t n)
+{
+    NodeDef *p = add_part(x, loop, "PartitionedCall", key, -1, 0, NULL, NULL);
 
     p->n_input = n;
-    p->input = arena_alloc(x->a, (n + 1) * sizeof *p->input);
+    p->input = arena_alloc(x->a, n * sizeof *p->input);
     for (size_t i = 0; i < n; i++)
-        p->input[i] = arena_printf(x->a, "%s/%s_%zu%s", loop->name, from, i, port);
+        p->input[i] = invariant(body, i)
+                          ? arena_printf(x->a, "%s/enter_%zu", loop->name, i)
+                          : arena_printf(x->a, "%s/%s_%zu%s", loop->name, from, i, port);
     *add_attr(x, p, "f") = *attr(loop, key);
-    return p;
 }
 
 /* While: as TensorFlow itself lowers it. */
@@ -294,10 +319,16 @@ static int expand_while(struct inliner *x, NodeDef *p)
     results = arena_alloc(x->a, n * sizeof *results);
     for (size_t i = 0; i < n; i++) {
         const char *at = arena_printf(x->a, "%s/", p->name);
+        NodeDef *enter = add_part(x, p, "Enter", "enter", (int)i, 1, p->input[i], NULL);
         int k = (int)i;
 
-        add_string(x, add_part(x, p, "Enter", "enter", k, 1, p->input[i], NULL), "frame_name",
-                   p->name);
+        add_string(x, enter, "frame_name", p->name);
+        add_attr(x, enter, "is_constant")->has_b = 1;
+        if (invariant(body, i)) {
+            enter->attr[enter->n_attr - 1]->value->b = 1;
+            results[i] = p->input[i];
+            continue;
+        }
         add_part(x, p, "Merge", "merge", k, 2, arena_printf(x->a, "%senter_%d", at, k),
                  arena_printf(x->a, "%snext_%d", at, k));
         add_part(x, p, "Switch", "switch", k, 2, arena_printf(x->a, "%smerge_%d", at, k),
@@ -309,8 +340,8 @@ static int expand_while(struct inliner *x, NodeDef *p)
             add_part(x, p, "Exit", "exit", k, 1, arena_printf(x->a, "%sswitch_%d", at, k), NULL)
                 ->name;
     }
-    add_call(x, p, "cond", "cond", "merge", "", n);
-    add_call(x, p, "body", "body", "switch", ":1", n);
+    add_call(x, p, body, "cond", "merge", "", n);
+    add_call(x, p, body, "body", "switch", ":1", n);
     add_part(x, p, "LoopCond", "goes_on", -1, 1, arena_printf(x->a, "%s/cond", p->name), NULL);
     p->op = arena_strdup(x->a, "IdentityN");
     p->input = results;
