@@ -24,6 +24,7 @@ struct quantizer {
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
     int *chosen; /* value ids of the observed values */
     struct pending *pending; /* of the plan's nodes, the largest first */
+    int *reader;             /* by datum: the first plan node that has it as its weight, or -1 */
     int captensors, capnodes, cappending, capfloats;
     int raised; /* channels whose weight scale was raised */
     struct err *e;
@@ -35,6 +36,8 @@ struct pending {
     int at; /* index into plan nodes */
     size_t size;
     float *scales, *float_bias;
+    double *
+        need; /* weight_scales's, shared by all nodes that read the weight: they get the same scales */
     int8_t *weight;
     int32_t *bias;
 };
@@ -202,8 +205,7 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
     (void)e;
     constant_f32(z->m, d->n->in[node_weight(d->n)], plain);
     weight_peaks(plain, &v, pn->nscales == 1, d->scales);
-    *(int *)item =
-        weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
+    *(int *)item = weight_scales(d->scales, pn->nscales, d->need, v.channels);
     weight_round(d->weight, plain, &v, d->scales, pn->nscales);
     if (!z->q->no_correction && correct_bias(z, d->n, plain, pn, bias, has_bias, v.channels)) {
         pn->float_bias = bias;
@@ -224,6 +226,25 @@ static void take_node(void *ctx, long i, const void *item)
     ((struct quantizer *)ctx)->raised += *(const int *)item;
 }
 
+/* What the scales of d's weight need for the bias of each node that reads it. */
+static void add_need(struct quantizer *z, struct pending *d, int64_t channels, float input_scale)
+{
+    const struct constant *w = d->n->in[node_weight(d->n)]->constant;
+    int *first = w->factor == NULL ? &z->reader[w->datum] : NULL;
+    const struct pending *other = first == NULL || *first < 0 ? NULL : &z->pending[*first];
+
+    if (other != NULL && node_weight_view(other->n).channels == channels) {
+        d->need = other->need;
+    } else {
+        d->need = arena_alloc(&z->p->arena, (size_t)channels * sizeof *d->need);
+        if (first != NULL)
+            *first = d->at;
+    }
+    if (bias_read(z->m, d->n, channels, d->float_bias))
+        for (int64_t c = 0; c < channels; c++)
+            d->need[c] = fmax(d->need[c], fabs((double)d->float_bias[c]) / (double)input_scale);
+}
+
 /* A plan node with room for what quantize_node will find. */
 static void add_node(struct quantizer *z, const struct node *n, int tensor)
 {
@@ -239,6 +260,7 @@ static void add_node(struct quantizer *z, const struct node *n, int tensor)
                          .weight = arena_alloc(a, count),
                          .bias = arena_alloc(a, channels * sizeof *d.bias) };
 
+    add_need(z, &d, (int64_t)channels, z->p->tensors[tensor].scale);
     GROW(z->pending, z->p->nnodes, z->cappending);
     z->pending[z->p->nnodes] = d;
     GROW(z->p->nodes, z->p->nnodes, z->capnodes);
@@ -387,6 +409,9 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     snprintf(p->model, sizeof p->model, "%s", m->digest);
     points_find(&z.points, m, false);
     z.tensor = NEW_ARRAY(int, (size_t)m->nvalues);
+    z.reader = NEW_ARRAY(int, (size_t)m->ndata);
+    for (int i = 0; i < m->ndata; i++)
+        z.reader[i] = -1;
     if (check_excludes(&z) < 0)
         goto out;
     if (choose_tensors(&z) < 0)
@@ -409,6 +434,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
 out:
     points_release(&z.points);
     free(z.tensor);
+    free(z.reader);
     free(z.pending);
     return rc;
 }
