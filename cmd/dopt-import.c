@@ -111,10 +111,7 @@ static int import(const struct options *o, const struct blob *b, struct model *m
     case FORMAT_SAVEDMODEL:
     case FORMAT_METAGRAPH:
     case FORMAT_CHECKPOINT:
-        return err_unsupported(e,
-                               "%s: is %s: freeze it into a GraphDef (.pb) first (TensorFlow: "
-                               "convert_variables_to_constants_v2), or convert it with tf2onnx",
-                               name, format_name(f));
+        return format_unfrozen(name, f, e);
     case FORMAT_GRAPHDEF_TEXT:
         return err_unsupported(e,
                                "%s: is %s: write it as a binary .pb (TensorFlow: "
@@ -172,7 +169,7 @@ int main(int argc, char **argv)
     guard_distinct("-o", o.output, "the model", o.path);
     if (o.out_nodes != NULL && out_nodes_read(&nodes, o.out_nodes, &e) < 0)
         cli_usage("--out_nodes: %s", e.msg);
-    if (blob_open(&b, o.path, &e) < 0)
+    if (format_folder(o.path, &e) < 0 || blob_open(&b, o.path, &e) < 0)
         cli_die(&e);
     model_init(&m);
     dopt_init(&f);

@@ -339,6 +339,15 @@ assert len(b) >= 5'
     fails 3 "model.ckpt.index: is a TensorFlow checkpoint: freeze it" dopt-import -o out.dopt model.ckpt.index
     printf 'node {\n  name: "x"\n  op: "Placeholder"\n}\n' >graph.pbtxt
     fails 3 "write it as a binary .pb" dopt-import -o out.dopt graph.pbtxt
+    mkdir -p folder/variables checkpoints empty
+    cp saved_model.pb folder/
+    fails 3 "folder: is a TensorFlow SavedModel: freeze it" dopt-import -o out.dopt folder
+    fails 3 "folder/: is a TensorFlow SavedModel: freeze it" dopt-import -o out.dopt folder/
+    cp model.ckpt.index checkpoints/
+    fails 3 "checkpoints: is a TensorFlow checkpoint: freeze it" dopt-import -o out.dopt checkpoints
+    fails 1 "empty: is a directory" dopt-import -o out.dopt empty
+    echo 'strategy: "Quant_INT8"' >config.prototxt
+    fails 3 "folder: is a TensorFlow SavedModel: freeze it" dopt -m 0 --framework 3 --model folder --cal_conf config.prototxt --output out.pb
     fails 1 "use --framework 3" dopt-import --framework 5 -o out.dopt "$ROOT/examples/digits/digits.pb"
 }
 
