@@ -269,6 +269,25 @@ sqnr = 10 * np.log10((a ** 2).sum() / max(((a - b) ** 2).sum(), 1e-30))
 assert sqnr >= 40, sqnr'
 }
 
+@test "a single FakeQuant differs from the plan at ties alone, by one step: TensorFlow rounds them up" {
+    "$PY" "$TF" single
+    dopt-import -o m.dopt single.pb
+    dopt-observe -i single.npz -o obs.dopt m.dopt
+    dopt-quant --method minmax -o plan.dopt m.dopt obs.dopt 2>/dev/null
+    dopt-emit --as qdq --chain none -o qdq.pb m.dopt plan.dopt
+    tfjs -o want.npz qdq.pb single.npz "$(cat single.out)"
+    dopt-run -i single.npz -o got.npz m.dopt plan.dopt
+    "$PY" -c '
+import numpy as np
+x = np.load("single.npz")["x"] * 64.0
+a, b = (np.load(k)[np.load(k).files[0]] * 64.0 for k in ("want.npz", "got.npz"))
+assert np.abs(b - np.rint(x)).max() < 1e-3            # half to even
+assert np.abs(a - np.floor(x + .5)).max() < 1e-3      # half up
+d = np.rint(a - b)
+assert np.abs(d).max() == 1 and (np.abs(x - np.floor(x) - .5)[d != 0] < 1e-3).all(), (d != 0).sum()
+assert (d != 0).sum() == 128, (d != 0).sum()          # every other tie'
+}
+
 @test "FakeQuant ranges give back scale and zero point bit for bit" {
     digits
     dopt-emit --as qdq -o qdq.pb m.dopt plan.dopt

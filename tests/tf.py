@@ -472,6 +472,12 @@ def calls(g):
           want=np.tanh(y).reshape(24, 6))
 
 
+def single(g):
+    """A product with the unit matrix: all that quantizing changes is x, whose scale is 1/64: 0 to 255/64, with every tie."""
+    x = np.concatenate((np.arange(256) / 64, np.arange(255) / 64 + 1 / 128, [0], g.rng.uniform(0, 4, 512) * 255 / 256)).astype("f4")
+    g.out("MatMul", [g.input("x", x.reshape(-1, 32)), g.const(np.eye(32))])
+
+
 # ---- loops
 
 
@@ -659,7 +665,7 @@ def whiles(g):
     g.out("TensorListGetItem", [parts, g.const(1), dims], element_dtype=Type(FLOAT), want=a[2:])
 
 
-FAMILIES = dict(lstm=lstm, gru=gru, loops=loops, nested=nested, whiles=whiles, calls=calls, conv=conv, pool=pool, block=block, elementwise=elementwise, reduce=reduce, array=array, slices=slices, formulas=formulas)
+FAMILIES = dict(single=single, lstm=lstm, gru=gru, loops=loops, nested=nested, whiles=whiles, calls=calls, conv=conv, pool=pool, block=block, elementwise=elementwise, reduce=reduce, array=array, slices=slices, formulas=formulas)
 
 
 def broken(folder):
