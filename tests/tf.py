@@ -724,6 +724,17 @@ def broken(folder):
         g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.const(5)), lambda v, _: v)))
     one("unknown_end", 3, "a loop whose condition only running tells (it reads 'l/less')", lambda g: g.node("Identity", "y", loop(
         g, "l", [x(g)], lambda v, _: number(g)("Less", "less", number(g)("Max", "max", v[0], g.const([0, 1, 2, 3])), g.const(1.0)), lambda v, _: v)))
+
+    def free_steps(g):
+        v = g.input("x", np.zeros((7, 4), "f4"), dims=(-1, 4))
+        f = scope(g, "f", INT32)
+        n = f("Max", "n", f("Shape", "s", v, out_type=Type(INT32)), g.const(0))  # 4 as long as there are at most 4
+        m = f("Min", "m", f("Shape", "t", v, out_type=Type(INT32)), g.const(0))
+        for end in (n, m):
+            g.node("Identity", end + "y", loop(g, end, [g.const(0)], lambda w, c: f("Less", end[2:] + "less", w[0], c[0]), lambda w, c: [
+                f("AddV2", end[2:] + "add", w[0], g.const(1))], [end]))
+
+    one("free_steps", 3, "1 unsupported: node f/m/Exit_0: Exit: a loop whose condition only running tells", free_steps)
     one("inside", 3, "node l/Enter_0: Enter: a tensor inside a loop", lambda g: loop(
         g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.const(5)), lambda v, _: v) and g.node("LogicalNot", "y", ["l/LoopCond"]))
     one("no_loop", 1, "node y: Exit: it leaves no loop", lambda g: g.node("Relu", "z", [g.node("Exit", "y", [x(g)])]))

@@ -2,7 +2,7 @@
  *
  * Small integer tensors (shapes, axes, indices) are followed by value, so that Shape–Gather–Concat–
  * Reshape chains come out with numbers. What depends on data or on a free dim stays unknown; a free
- * first dim of an input counts as 1 here and stays free in the model.
+ * first dim of an input counts as 1 (infer_model) and stays free in the model.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,7 @@ struct infer {
     struct tensor *known; /* by value id: shape and, where small and known, data in the arena */
     int nknown;           /* values looked at so far */
     int cap;
+    int64_t free_dim;
     struct packs *packs; /* of products of constants */
 };
 
@@ -151,7 +152,7 @@ static struct tensor assumed(const struct infer *f, const struct value *v)
     } else if (is_input(f->m->graph, v)) {
         t.shape = v->shape;
         if (t.shape.rank > 0 && t.shape.dim[0] < 0)
-            t.shape.dim[0] = 1;
+            t.shape.dim[0] = f->free_dim;
     }
     return t;
 }
@@ -172,12 +173,13 @@ const struct tensor *infer_known(struct infer *f, const struct value *v)
     return &f->known[v->id];
 }
 
-struct infer *infer_new(struct model *m, struct issues *issues)
+struct infer *infer_new(struct model *m, struct issues *issues, int64_t free_dim)
 {
     struct infer *f = NEW(struct infer);
 
     f->m = m;
     f->issues = issues;
+    f->free_dim = free_dim;
     f->packs = packs_new();
     return f;
 }
@@ -193,7 +195,7 @@ void infer_free(struct infer *f)
 
 int infer_model(struct model *m, struct issues *issues, struct err *e)
 {
-    struct infer *f = infer_new(m, issues);
+    struct infer *f = infer_new(m, issues, 1);
     int rc = infer_graph(f, m->graph, e);
 
     meet_values(f);

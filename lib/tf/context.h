@@ -47,7 +47,12 @@ struct import {
     struct names loops;    /* frame and scope -> struct loop */
     struct infer *infer;
     struct issues issues;
-    bool free_batch; /* some input has a free first dim */
+    bool free_batch; /* some input has a free first dim; c->infer takes it for 1, … */
+    struct {         /* … this for 2: what both know is certain */
+        struct infer *infer;
+        struct issues issues; /* not of interest */
+        int n;                /* nodes looked at so far */
+    } other;
     bool failed;
     struct err *err;
     const NodeDef *p; /* the node being imported */
@@ -115,7 +120,11 @@ struct value *tf_arg(struct import *c, int i);
 /* Rank as far as known, else -1. */
 int tf_rank(struct import *c, const struct value *v);
 const struct shape *tf_dims(struct import *c, const struct value *v);
-/* The integers of an input that is known before the graph runs; false (noted as an issue) if not. */
+/* The same with free first dims taken for 2. */
+const struct tensor *tf_other(struct import *c, const struct value *v);
+/* Is the value known before the graph runs, whatever free first dims become? */
+bool tf_certain(struct import *c, const struct value *v);
+/* The integers of an input that is; false (noted as an issue) if not. */
 bool tf_ints(struct import *c, int i, int64_t *out, int max, int *n);
 
 /* A node NAME/what with one output, added to the graph and inferred. */

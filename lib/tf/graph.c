@@ -266,6 +266,27 @@ struct value *tf_arg(struct import *c, int i)
     return r == NULL ? NULL : tf_rows(c, r);
 }
 
+const struct tensor *tf_other(struct import *c, const struct value *v)
+{
+    const struct graph *g = c->m->graph;
+    struct err ignored;
+
+    for (; c->other.n < g->nnodes; c->other.n++)
+        infer_node(c->other.infer, g->nodes[c->other.n], &ignored);
+    return infer_known(c->other.infer, v);
+}
+
+bool tf_certain(struct import *c, const struct value *v)
+{
+    const struct tensor *a = infer_known(c->infer, v), *b;
+
+    if (a->data == NULL || !c->free_batch || v->constant != NULL)
+        return a->data != NULL;
+    b = tf_other(c, v);
+    return b->data != NULL && shape_equal(&a->shape, &b->shape) &&
+           memcmp(a->data, b->data, tensor_size(a)) == 0;
+}
+
 bool tf_ints(struct import *c, int i, int64_t *out, int max, int *n)
 {
     const struct value *v = tf_arg(c, i);
@@ -275,7 +296,7 @@ bool tf_ints(struct import *c, int i, int64_t *out, int max, int *n)
     *n = 0;
     if (v == NULL)
         return false;
-    if (t->data == NULL || count < 0 || count > max) {
+    if (count < 0 || count > max || !tf_certain(c, v)) {
         tf_issue(c, "input %d (%s) is not known before the graph runs", i, c->p->input[i]);
         return false;
     }

@@ -446,11 +446,13 @@ int tf_import(struct model *m, const struct blob *file, const char *path,
     }
     if (tf_inline(&c.protos, c.graph, e) < 0)
         goto out;
-    c.infer = infer_new(m, &c.issues);
+    c.infer = infer_new(m, &c.issues, 1);
+    c.other.infer = infer_new(m, &c.other.issues, 2);
     rc = build(&c, o);
 out:
     arena_release(&c.protos);
     infer_free(c.infer);
+    infer_free(c.other.infer);
     names_release(&c.nodes);
     names_release(&c.ordinals);
     names_release(&c.refs);
@@ -461,5 +463,6 @@ out:
     names_release(&c.clones);
     names_release(&c.loops);
     buf_release(&c.issues.text);
+    buf_release(&c.other.issues.text);
     return rc < 0 ? err_at(e, "%s", path == NULL ? "<stdin>" : path) : 0;
 }

@@ -97,12 +97,14 @@ static int rows_of(struct import *c, const struct value *v)
 {
     const struct shape *s = tf_dims(c, v);
 
-    if (v->producer == NULL && v->constant == NULL && v->shape.rank > 0 && v->shape.dim[0] < 0) {
-        tf_issue(c, "'%s' has any number of rows: fix it with --input_shape", v->name);
-        return -1;
-    }
-    if (s->rank < 1 || s->dim[0] < 0 || s->dim[0] > ITEMS_MAX) {
-        tf_issue(c, "how many rows '%s' has is not known, or more than %d", v->name, ITEMS_MAX);
+    const struct shape *other = c->free_batch ? &tf_other(c, v)->shape : s;
+
+    if (s->rank < 1 || s->dim[0] < 0 || s->dim[0] > ITEMS_MAX || other->rank != s->rank ||
+        other->dim[0] != s->dim[0]) {
+        tf_issue(c,
+                 "how many rows '%s' has is not known, or more than %d: give the inputs fixed "
+                 "shapes with --input_shape",
+                 v->name, ITEMS_MAX);
         return -1;
     }
     return (int)s->dim[0];

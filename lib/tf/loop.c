@@ -189,7 +189,7 @@ static int judge(struct import *c, struct loop *l, struct ref *r)
     if (r->dead) {
         l->dead = r;
         l->done = true;
-    } else if (t == NULL || t->data == NULL || shape_count(&t->shape) != 1) {
+    } else if (t == NULL || !tf_certain(c, r->tf) || shape_count(&t->shape) != 1) {
         l->done = l->stuck = true;
         return tf_issue(c,
                         "a loop whose condition only running tells (it reads '%s'): give the "
