@@ -148,8 +148,9 @@ plan() {
     dopt-import -o m.dopt shared.onnx
     dopt-observe -i shared.npz -d -o r.dopt m.dopt
     dopt-quant -d -o p.dopt m.dopt r.dopt 2>/dev/null
-    dopt-emit --param param -o grid.onnx m.dopt p.dopt
-    check one_scale shared.onnx param
+    dopt-emit --param param --as grid -o grid.onnx m.dopt p.dopt
+    dopt-emit --as qdq -o qdq.onnx m.dopt p.dopt
+    check one_scale shared.onnx param grid.onnx qdq.onnx
 }
 
 @test "an excluded layer stays as in the source, its BatchNorm unfolded" {

@@ -437,11 +437,13 @@ def raised(source, param, qdq):
     assert np.allclose(got[[1, 3]], c['b'][[1, 3]], rtol=1e-4), got
 
 
-def one_scale(source, param):
+def one_scale(source, param, grid, qdq):
     m, p = onnx.load(source), read_param(param)
     c, a, b = constants(m.graph), p['conv'], p['small']
     assert (a['scales'] == b['scales']).all(), (a['scales'], b['scales'])
     assert a['scale'] > 50 * b['scale']
+    for path in grid, qdq:  # and it is there once
+        assert sum(v.size == c['w'].size for v in constants(onnx.load(path).graph).values()) == 1, path
     assert np.allclose(a['scales'][1], c['d'][1] / (b['scale'] * (2.0 ** 31 - 1)), rtol=2 ** -15, atol=0)
 
 
