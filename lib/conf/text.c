@@ -1,7 +1,6 @@
 /* text.c: see text.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +15,12 @@ bool token_is(const struct token *t, char punct)
 
 int token_error(const struct lexer *x, const struct token *t, struct err *e, const char *fmt, ...)
 {
-    char msg[1024];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    err_vset(e, ERR_INPUT, fmt, ap);
     va_end(ap);
-    return err_set(e, "%s:%d:%d: %s", x->path, t->line, t->column, msg);
+    return err_at(e, "%s:%d:%d", x->path, t->line, t->column);
 }
 
 const char *token_text(const struct token *t)

@@ -1,6 +1,5 @@
 /* graph.c: tensors by name, and IR nodes for the NodeDef that is being imported; see context.h.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +8,12 @@
 
 int tf_fail(struct import *c, const char *fmt, ...)
 {
-    char msg[1024];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    err_vset(c->err, ERR_INPUT, fmt, ap);
     va_end(ap);
     c->failed = true;
-    err_set(c->err, "%s", msg);
     return c->p == NULL ? -1 : err_at(c->err, "node %s: %s", c->p->name, c->p->op);
 }
 
