@@ -76,6 +76,18 @@ as_known() {
     as_known loops
     as_known nested
     as_known whiles
+    # the weight of a While is the constant that it gets
+    cp got.npz float.npz
+    dopt-observe -i whiles.npz -o obs.dopt m.dopt
+    dopt-quant -o plan.dopt m.dopt obs.dopt 2>/dev/null
+    for as in grid qdq; do
+        dopt-emit --as $as -o $as.pb m.dopt plan.dopt
+        dopt-import --out_nodes while:2 -o m.dopt $as.pb
+        dopt-run -i whiles.npz -o $as.npz m.dopt
+        "$PY" "$TF" --close float.npz $as.npz 0.01
+        "$PY" "$TF" --close float.npz $as.npz 1e-4 && return 1
+        dopt-import --out_nodes "$(tr ' ' ';' <whiles.out)" -o m.dopt whiles.pb
+    done
 }
 
 @test "an LSTM's graph is quantized: its loop stays a loop, as ONNX it is unrolled" {
