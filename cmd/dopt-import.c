@@ -99,9 +99,11 @@ static int import(const struct options *o, const struct blob *b, struct model *m
             return err_set(e, "%s: is an ONNX model: use --framework 5", name);
         return onnx_import(m, b, o->path, &(struct import_options){ shapes, nodes }, e);
     case FORMAT_GRAPHDEF:
+    case FORMAT_GRAPHDEF_TEXT:
         if (o->framework == FRAMEWORK_PYTORCH)
             return err_set(e, "%s: is a TensorFlow GraphDef: use --framework 3", name);
-        return tf_import(m, b, o->path, &(struct tf_options){ shapes, nodes }, e);
+        return (f == FORMAT_GRAPHDEF ? tf_import : tf_import_text)(
+            m, b, o->path, &(struct tf_options){ shapes, nodes }, e);
     case FORMAT_PYTHON:
     case FORMAT_PTH:
     case FORMAT_TORCHSCRIPT:
@@ -112,11 +114,6 @@ static int import(const struct options *o, const struct blob *b, struct model *m
     case FORMAT_METAGRAPH:
     case FORMAT_CHECKPOINT:
         return format_unfrozen(name, f, e);
-    case FORMAT_GRAPHDEF_TEXT:
-        return err_unsupported(e,
-                               "%s: is %s: write it as a binary .pb (TensorFlow: "
-                               "tf.io.write_graph with as_text=False)",
-                               name, format_name(f));
     case FORMAT_TFLITE:
     case FORMAT_HDF5:
         return err_unsupported(e, "%s: is %s, a frozen GraphDef (.pb) or an ONNX model is needed",

@@ -368,8 +368,6 @@ assert len(b) >= 5'
     fails 3 "model.ckpt.meta: is a TensorFlow checkpoint's graph (.meta): freeze it" dopt-import -o out.dopt model.ckpt.meta
     { head -c 64 /dev/zero; printf '\x57\xfb\x80\x8b\x24\x75\x47\xdb'; } >model.ckpt.index
     fails 3 "model.ckpt.index: is a TensorFlow checkpoint: freeze it" dopt-import -o out.dopt model.ckpt.index
-    printf 'node {\n  name: "x"\n  op: "Placeholder"\n}\n' >graph.pbtxt
-    fails 3 "write it as a binary .pb" dopt-import -o out.dopt graph.pbtxt
     mkdir -p folder/variables checkpoints empty
     cp saved_model.pb folder/
     fails 3 "folder: is a TensorFlow SavedModel: freeze it" dopt-import -o out.dopt folder
@@ -380,6 +378,41 @@ assert len(b) >= 5'
     echo 'strategy: "Quant_INT8"' >config.prototxt
     fails 3 "folder: is a TensorFlow SavedModel: freeze it" dopt -m 0 --framework 3 --model folder --cal_conf config.prototxt --output out.pb
     fails 1 "use --framework 3" dopt-import --framework 5 -o out.dopt "$ROOT/examples/digits/digits.pb"
+}
+
+# protobuf's own text writer is the reference; it knows no names of types, TensorFlow's does.
+@test "a graph in text form is the graph" {
+    command -v protoc-c >/dev/null || skip "needs protoc-c"
+    for f in formulas lstm whiles; do
+        "$PY" "$TF" $f
+        protoc-c --proto_path="$ROOT/proto" --decode tensorflow.GraphDef tensorflow.proto <$f.pb |
+            sed -E 's/\b(d?type): 1$/\1: DT_FLOAT/; s/\b(d?type): 3$/\1: DT_INT32/; s/\bb: true$/b: 1/' >$f.pbtxt
+        grep -q DT_FLOAT $f.pbtxt
+        for k in pb pbtxt; do
+            dopt-import --out_nodes "$(tr ' ' ';' <$f.out)" -o $k.dopt $f.$k
+            dopt-emit --float -o $k.pb $k.dopt
+        done
+        cmp pb.pb pbtxt.pb
+    done
+    cat >small.pbtxt <<'END'
+node { name: "x", op: 'Placeholder' attr: < key: "dtype" value { type: DT_FLOAT_REF } > # a comment
+    attr { key: "shape" value { shape { dim: [{ size: 2 }, { size: 0x3 }] } } } } node { name: "y" op: "R" "elu" input: ["x"] }
+END
+    dopt-import -o m.dopt small.pbtxt
+    dopt-show m.dopt | grep -q 'y\[2x3\] = Relu(x\[2x3\])'
+    while IFS=$'\t' read -r status text graph; do
+        echo "$graph" >bad.pbtxt
+        fails "$status" "bad.pbtxt:$text" dopt-import -o out.dopt bad.pbtxt
+    done <<'END'
+1	1:14: name takes a string in quotes, not '3'	node { name: 3 }
+1	1:13: ':' is expected behind name, not '"x"'	node { name "x" }
+1	2:1: a field's name is expected, not the end of the file	node {
+3	1:18: NodeDef has no field 'colour' that dopt could keep: write the graph as a binary .pb	node { name: "x" colour: "red" }
+1	1:38: type takes an integer, not 'DT_FLOT'	node { attr { key: "T" value { type: DT_FLOT } } }
+1	1:26: b takes true or false, not '2'	node { attr { value { b: 2 } } }
+1	1:26: i takes an integer, not '1.5'	node { attr { value { i: 1.5 } } }
+1	1:7: node takes a message in braces, not '"x"'	node: "x" node {}
+END
 }
 
 @test "a graph cut off at any byte gives an error, not a crash" {

@@ -97,6 +97,8 @@ int tf_list(const NodeDef *p, const char *name, int64_t *out, int max);
 /* A TensorFlow DataType as the IR has it; DT_NONE if it cannot be held. */
 enum dtype tf_dtype(int type);
 const char *tf_type_name(int type);
+/* DT_FLOAT and so on; 0 if there is no such type. */
+int tf_type_named(const char *name, size_t size);
 struct shape tf_shape(const Tensorflow__TensorShapeProto *s);
 /* A constant value, or NULL if it is unsupported (noted) or damaged (c->failed). */
 struct value *tf_tensor(struct import *c, const Tensorflow__TensorProto *t, const char *name);

@@ -7,6 +7,7 @@
 #include "tf/inline.h"
 #include "tf/loop.h"
 #include "tf/strip.h"
+#include "tf/text.h"
 
 static int index_nodes(struct import *c)
 {
@@ -465,4 +466,17 @@ out:
     buf_release(&c.issues.text);
     buf_release(&c.other.issues.text);
     return rc < 0 ? err_at(e, "%s", path == NULL ? "<stdin>" : path) : 0;
+}
+
+int tf_import_text(struct model *m, const struct blob *file, const char *path,
+                   const struct tf_options *o, struct err *e)
+{
+    struct buf wire = { 0 };
+    struct blob bytes = { 0 };
+    int rc = tf_text(&wire, path, file, e);
+
+    bytes.data = arena_copy(&m->arena, wire.data, wire.size); /* as long as the model */
+    bytes.size = wire.size;
+    buf_release(&wire);
+    return rc < 0 ? -1 : tf_import(m, &bytes, path, o, e);
 }
