@@ -737,6 +737,8 @@ def broken(folder):
     one("free_steps", 3, "1 unsupported: node f/m/Exit_0: Exit: a loop whose condition only running tells", free_steps)
     one("inside", 3, "node l/Enter_0: Enter: a tensor inside a loop", lambda g: loop(
         g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.const(5)), lambda v, _: v) and g.node("LogicalNot", "y", ["l/LoopCond"]))
+    one("own_end", 1, "Exit: loop 'l' reads what it ends with", lambda g: g.node("Identity", "y", loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], "l/Exit_0"), lambda v, _: v)))
     one("no_loop", 1, "node y: Exit: it leaves no loop", lambda g: g.node("Relu", "z", [g.node("Exit", "y", [x(g)])]))
     one("no_frame", 1, "node e: Enter: a node of loop 'l' reads it", lambda g: g.node("Identity", "y", loop(
         g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.node("Enter", "e", [g.const(3)], frame_name="m")), lambda v, _: v)))

@@ -6,8 +6,8 @@
 
 #include "tf/loop.h"
 
-/* Of one loop; of all (dopt-import.1). */
-enum { ITERATIONS_MAX = 4096, CLONES_MAX = 1 << 18 };
+/* Of one loop; of all (dopt-import.1); loops inside one another. */
+enum { ITERATIONS_MAX = 4096, CLONES_MAX = 1 << 18, DEPTH_MAX = 64 };
 
 /* Where a name is read: in iteration `at` of a loop, or outside of all. */
 struct scope {
@@ -162,16 +162,25 @@ int loop_enter(struct import *c, const NodeDef *p)
     return 0;
 }
 
-/* The loop of that frame in that scope; the first who asks starts it. */
+/* The loop of that frame in that scope; the first who asks starts it. NULL after tf_fail. */
 static struct loop *loop_of(struct import *c, const NodeDef *enter, struct scope outer,
                             const char *condition)
 {
     const Tensorflow__AttrValue *a = tf_attr(enter, "frame_name");
     const char *frame =
         a == NULL || !a->has_s ? "" : arena_strndup(&c->protos, (const char *)a->s.data, a->s.len);
-    const char *key = arena_printf(&c->protos, "%s%s", frame, suffix(c, outer));
+    const char *key = arena_printf(&c->protos, "%s\n%s", frame, suffix(c, outer));
     struct loop *l = names_get(&c->loops, key);
+    int depth = 0;
 
+    for (struct scope s = outer; s.loop != NULL; s = s.loop->outer, depth++)
+        if (depth == DEPTH_MAX || strcmp(s.loop->frame, frame) == 0) {
+            tf_fail(c,
+                    depth == DEPTH_MAX ? "loop '%s' is too deep inside others"
+                                       : "loop '%s' reads what it ends with",
+                    frame);
+            return NULL;
+        }
     if (l == NULL) {
         l = arena_alloc(&c->protos, sizeof *l);
         *l = (struct loop){ .frame = frame, .outer = outer, .condition = condition };
@@ -222,6 +231,8 @@ int loop_next(struct import *c, const NodeDef *p, bool *left, const char **want)
         enter == NULL || merged(c, merge, "NextIteration") == NULL)
         return tf_fail(c, "it leaves no loop");
     l = loop_of(c, enter, k == NULL ? (struct scope){ 0 } : k->in, cond->input[0]);
+    if (l == NULL)
+        return -1;
     while (!l->done) {
         const char *name = tensor_in(c, (struct scope){ l, l->at }, l->condition);
 
