@@ -178,7 +178,7 @@ int tf_stacked(struct import *c, int n, struct value *const *v, int64_t axis)
     struct node *node;
 
     for (int i = 0; i < n; i++)
-        parts[i] = tf_two(c, OP_UNSQUEEZE, "part", v[i], axes);
+        parts[i] = tf_two(c, OP_UNSQUEEZE, arena_printf(&c->m->arena, "part%d", i), v[i], axes);
     node = tf_node(c, OP_CONCAT, n, parts);
     attr_set_int(c->m, node, "axis", axis);
     return tf_add(c, node, false);
@@ -216,7 +216,8 @@ int tf_unpack(struct import *c, int op)
         struct ref *r = arena_alloc(&c->m->arena, sizeof *r);
 
         n = i == 0 ? tf_node(c, OP_SQUEEZE, 2, (struct value *[]){ split->out[0], axes })
-                   : tf_inner(c, OP_SQUEEZE, "item", 2, (struct value *[]){ split->out[i], axes });
+                   : tf_inner(c, OP_SQUEEZE, arena_printf(&c->m->arena, "item%d", i), 2,
+                              (struct value *[]){ split->out[i], axes });
         if (tf_insert(c, n) < 0)
             return -1;
         r->tf = n->out[0];

@@ -6,6 +6,8 @@
 
 #include "tf/context.h"
 
+enum { NODES_MAX = 1 << 18 }; /* loops multiply them (dopt-import.1) */
+
 int tf_fail(struct import *c, const char *fmt, ...)
 {
     va_list ap;
@@ -115,6 +117,11 @@ static struct value *new_value(struct import *c, const char *name)
 
 int tf_insert(struct import *c, struct node *n)
 {
+    if (c->m->graph->nnodes >= NODES_MAX) {
+        tf_fail(c, "more than %d nodes", NODES_MAX);
+        c->err->status = ERR_UNSUPPORTED;
+        return -1;
+    }
     graph_add(c->m, c->m->graph, n);
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] != NULL)

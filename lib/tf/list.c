@@ -6,7 +6,7 @@
 
 #include "tf/ops.h"
 
-enum { ITEMS_MAX = 1 << 16, INDICES_MAX = 1024 };
+enum { ITEMS_MAX = 1 << 13, INDICES_MAX = 1024 };
 
 /* A list never changes: whoever writes makes a new one. */
 struct items {
@@ -87,9 +87,15 @@ static struct value *scalar(struct import *c, const char *what, int64_t v)
                         &v);
 }
 
-static struct value *item_value(struct import *c, const struct item *it)
+/* Item `at` of a list; numbered names are unique sooner. */
+static struct value *item_value(struct import *c, const struct items *l, int64_t at)
 {
-    return it->row < 0 ? it->v : tf_two(c, OP_GATHER, "row", it->v, scalar(c, "index", it->row));
+    const struct item *it = &l->at[at];
+    const char *row = arena_printf(&c->m->arena, "row%lld", (long long)at);
+
+    return it->row < 0 ? it->v
+                       : tf_two(c, OP_GATHER, row, it->v,
+                                scalar(c, arena_printf(&c->m->arena, "%s/index", row), it->row));
 }
 
 /* How many rows a tensor has for certain, or -1: noted. */
@@ -223,7 +229,7 @@ int tf_list_stack(struct import *c, int list)
         return becomes_value(c, l->at[all ? 0 : index[0]].v);
     v = arena_alloc(&c->m->arena, (size_t)n * sizeof(struct value *));
     for (int i = 0; i < n; i++)
-        v[i] = item_value(c, &l->at[all ? i : index[i]]);
+        v[i] = item_value(c, l, all ? i : index[i]);
     return tf_stacked(c, n, v, 0);
 }
 
@@ -261,7 +267,7 @@ int tf_list_concat(struct import *c, int list)
 
         if (!within(c, l, i))
             return c->failed ? -1 : 0;
-        v[i] = item_value(c, &l->at[i]);
+        v[i] = item_value(c, l, i);
         if ((count = rows_of(c, v[i])) < 0)
             return c->failed ? -1 : 0;
         rows[i] = count;
