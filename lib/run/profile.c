@@ -163,8 +163,13 @@ void profile_text(const struct profile *p, long samples, double peak, struct buf
                 all = { 0 };
 
     for (int k = 0; k < p->g->nschedules; k++)
-        for (int i = 0; i < p->g->schedules[k].nsteps; i++)
-            nodes[p->g->schedules[k].steps[i].index].step = &p->g->schedules[k].steps[i];
+        for (int i = 0; i < p->g->schedules[k].nsteps; i++) {
+            const struct step *s = &p->g->schedules[k].steps[i];
+
+            nodes[s->index].step = s;
+            if (s->twin != NULL)
+                nodes[s->twin->index].step = s->twin;
+        }
     for (int w = 0; w < p->workers; w++)
         for (size_t i = 0; i < n; i++) {
             struct cost c = p->lanes[w].costs[i];
