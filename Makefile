@@ -6,6 +6,9 @@ BINDIR  ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share/dopt
 MANDIR  ?= $(PREFIX)/share/man
 DOCDIR  ?= $(PREFIX)/share/doc/dopt
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 VERSION := $(shell sed -n 's/.*DOPT_VERSION "\(.*\)"/\1/p' cmd/cli.h)
 
 # SAN=address,undefined or SAN=thread builds the same tree with a sanitizer, beside the plain one.
@@ -21,7 +24,7 @@ CFLAGS_ALL = -std=gnu11 -ffp-contract=off -fno-math-errno -fno-trapping-math -D_
           $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
 # Kernels: loops that vectorize; never -ffast-math, results must not depend on the compiler's mood.
 $(B)/lib/op/%.o $(B)/lib/observe/%.o $(B)/lib/quant/%.o $(B)/lib/image/%.o: OPT := -O3
-LIBS   := -Wl,--as-needed -ldnnl -lprotobuf-c -larchive -ljpeg -lpng -lwebp -ltiff -lxxhash -lz -lm
+LIBS   := -Wl,--as-needed -ldnnl -lstdc++ -lprotobuf-c -larchive -ljpeg -lpng -lwebp -ltiff -lxxhash -lz -lm
 
 PROTO := $(wildcard proto/*.proto)
 PSRC  := $(PROTO:proto/%.proto=$(B)/proto/%.pb-c.c)
@@ -30,9 +33,15 @@ LOBJ  := $(LSRC:%.c=$(B)/%.o) $(PSRC:.c=.o)
 TOOLS := $(patsubst cmd/%.c,%,$(wildcard cmd/dopt*.c))
 BINS  := $(TOOLS:%=$(B)/bin/%)
 MAN   := $(wildcard man/*.[157])
-UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/*.c))
+UNIT  := $(patsubst tests/unit/%.c,$(B)/test/%,$(filter-out %/nomem.c,$(wildcard tests/unit/*.c))) $(B)/test/nomem.so
 
-all: $(BINS)
+COMPLETIONS := $(addprefix $(B)/completions/dopt.,bash zsh fish)
+
+all: $(BINS) $(COMPLETIONS)
+
+$(B)/completions/dopt.%: cmd/completions.awk $(BINS)
+	@mkdir -p $(@D)
+	@for t in $(BINS); do $$t -h; done | awk -v shell=$* -f $< >$@
 
 # Archives, so that a tool links, and loads at every start, only what it uses.
 CMDOBJ := $(patsubst cmd/%.c,$(B)/cmd/%.o,$(filter-out cmd/dopt%.c,$(wildcard cmd/*.c)))
@@ -64,13 +73,18 @@ $(B)/test/%: tests/unit/%.c $(B)/libdopt.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MF $@.d -MT $@ $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
 
+# To be preloaded.
+$(B)/test/%.so: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC $(CFLAGS_ALL) -MF $@.d -MT $@ -o $@ $<
+
 unit: $(UNIT)
 
 # ---- what Debian has and we need -------------------------------------------------------------
 DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev zlib1g-dev \
               libdnnl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libxxhash-dev
 DEPS_CHECK := bats mandoc libonnx-testdata python3-numpy python3-onnx python3-opencv python3-pil \
-              imagemagick libtiff-tools
+              imagemagick libtiff-tools dpkg-dev fakeroot strace
 DEPS_LINT  := clang-tidy clang-format cppcheck shellcheck mandoc
 DEPS_BENCH := python3-torch python3-torchvision python3-onnx python3-numpy
 
@@ -135,18 +149,43 @@ lint: deps-lint
 
 # ---- installation ----------------------------------------------------------------------------
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(DOCDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) \
+	    $(DESTDIR)$(FISHDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	install -m 644 pipeline.mk $(DESTDIR)$(DATADIR)
 	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOCDIR)
 	for m in $(MAN); do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}; done
+	for t in $(TOOLS); do \
+	    install -m 644 $(B)/completions/dopt.bash $(DESTDIR)$(BASHDIR)/$$t; \
+	    grep "^#\|-c $$t " $(B)/completions/dopt.fish >$(DESTDIR)$(FISHDIR)/$$t.fish; \
+	done
+	install -m 644 $(B)/completions/dopt.zsh $(DESTDIR)$(ZSHDIR)/_dopt
 
 uninstall:
-	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(DATADIR)/pipeline.mk
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(DATADIR)/pipeline.mk $(DESTDIR)$(ZSHDIR)/_dopt
+	rm -f $(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(TOOLS:%=$(DESTDIR)$(FISHDIR)/%.fish)
 	rm -f $(foreach m,$(notdir $(MAN)),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$m)
 	rm -rf $(DESTDIR)$(DOCDIR)
 	-rmdir $(DESTDIR)$(DATADIR) 2>/dev/null
+
+# A Debian package, build/dopt_VERSION_ARCH.deb.
+DEB := $(B)/deb
+deb: deps
+	$(call install,dpkg-dev fakeroot)
+	@rm -rf $(DEB) && mkdir -p $(DEB)/root/DEBIAN $(DEB)/debian
+	@$(MAKE) -s install DESTDIR=$(CURDIR)/$(DEB)/root PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions
+	@gzip -9n $(DEB)/root/usr/share/man/man*/* && strip $(DEB)/root/usr/bin/*
+	@gzip -9nc NEWS >$(DEB)/root/usr/share/doc/dopt/changelog.gz && rm $(DEB)/root/usr/share/doc/dopt/NEWS
+	@mv $(DEB)/root/usr/share/doc/dopt/LICENSE $(DEB)/root/usr/share/doc/dopt/copyright
+	@echo 'Source: dopt' >$(DEB)/debian/control
+	@cd $(DEB) && { printf '%s\n' 'Package: dopt' 'Version: $(VERSION)' "Architecture: $$(dpkg --print-architecture)" \
+	    'Maintainer: the dopt authors <dopt@localhost>' 'Section: science' 'Priority: optional' \
+	    "Installed-Size: $$(du -sk root/usr | cut -f1)" \
+	    "Depends: $$(dpkg-shlibdeps -O root/usr/bin/* 2>/dev/null | sed 's/^shlibs:Depends=//'), make" \
+	    'Recommends: python3' 'Description: post-training INT8 quantization as small tools' \
+	    ' Quantizes ONNX, TensorFlow and PyTorch models with a few hundred samples, without any' \
+	    ' of their frameworks, in a pipe or under make.'; } >root/DEBIAN/control
+	@fakeroot dpkg-deb -b $(DEB)/root build/dopt_$(VERSION)_$$(dpkg --print-architecture).deb
 
 dist:
 	@mkdir -p build
@@ -157,7 +196,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo "all deps demo check accuracy bench fuzz lint install uninstall clean dist; SAN=address,undefined for a sanitizer build"
+	@echo "all deps demo check accuracy bench fuzz lint install uninstall deb clean dist; SAN=address,undefined for a sanitizer build"
 
-.PHONY: all unit deps deps-check deps-lint deps-bench demo check accuracy bench fuzz lint install uninstall dist clean help
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PHONY: all unit deps deps-check deps-lint deps-bench demo check accuracy bench fuzz lint install uninstall deb dist clean help
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)

@@ -14,6 +14,7 @@ INPUT_FORMAT ?=
 ifneq ($(filter undefined default environment,$(origin AS)),)
 AS           := grid
 endif
+PRESET       ?=
 METHOD       ?=
 EXCLUDE      ?=
 SHARDS       ?= 1
@@ -55,7 +56,7 @@ $(WORK)/import.stamp: FORCE
 $(WORK)/calibration.stamp: FORCE
 	@$(call stamp,echo $(call quote,$(INPUT_FORMAT) $(SAMPLE_FLAGS) $(OBSERVE_FLAGS)); $(BIN)dopt-show --part calibration $(CAL_CONF))
 $(WORK)/quant.stamp: FORCE
-	@$(call stamp,echo $(call quote,$(METHOD) $(EXCLUDE) $(QUANT_FLAGS)); $(BIN)dopt-show --part quantization $(CAL_CONF))
+	@$(call stamp,echo $(call quote,$(PRESET) $(METHOD) $(EXCLUDE) $(QUANT_FLAGS)); $(BIN)dopt-show --part quantization $(CAL_CONF))
 $(WORK)/emit.stamp: FORCE
 	@$(call stamp,readlink -m $(OUTPUT) $(PARAM); echo $(call quote,$(AS) $(EMIT_FLAGS)))
 
@@ -71,7 +72,7 @@ $(WORK)/observed.dopt: $(shards)
 	@$(call stage,merge,$(BIN)dopt-merge -o $@ $(shards))
 
 $(WORK)/plan.dopt: $(WORK)/model.dopt $(WORK)/observed.dopt $(WORK)/quant.stamp
-	@$(call stage,quant,$(BIN)dopt-quant -c $(CAL_CONF) $(call opt,--method,$(METHOD)) $(call opt,--exclude,$(EXCLUDE)) \
+	@$(call stage,quant,$(BIN)dopt-quant -c $(CAL_CONF) $(call opt,--preset,$(PRESET)) $(call opt,--method,$(METHOD)) $(call opt,--exclude,$(EXCLUDE)) \
 	    $(QUANT_FLAGS) -d -o $@ $(WORK)/model.dopt $(WORK)/observed.dopt)
 
 $(OUTPUT) $(PARAM) &: $(WORK)/plan.dopt $(WORK)/emit.stamp

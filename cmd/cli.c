@@ -1,6 +1,7 @@
 /* cli.c: see cli.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/names.h"
 #include "cli.h"
 
@@ -34,11 +36,36 @@ static void print_warning(const char *msg)
     print_line("warning: ", msg);
 }
 
+/* A mapped file that becomes shorter under us is the user's doing (status 1); anything else is a bug, ours or
+ * a library's, and ends as the signal. Either way there is a line, and no temporary file. */
+static void on_fault(int sig)
+{
+    static const char cut[] = ": a file became shorter, or its disk failed, while it was read\n";
+    static const char bug[] =
+        ": crashed: out of memory inside a library, or a bug; please report it\n";
+    const char *msg = sig == SIGBUS ? cut : bug;
+
+    out_abandon();
+    if (write(2, tool_name, strlen(tool_name)) < 0 || write(2, msg, strlen(msg)) < 0 ||
+        sig == SIGBUS)
+        _exit(ERR_INPUT);
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
 void cli_init(const char *tool, const char *usage)
 {
+    static const int faults[] = { SIGBUS, SIGSEGV, SIGABRT, SIGFPE, SIGILL };
+
     tool_name = tool;
     usage_text = usage;
     warn_sink = print_warning;
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* their reports say more */
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        signal(faults[i], on_fault);
+#else
+    (void)faults;
+#endif
 }
 
 void cli_die(const struct err *e)

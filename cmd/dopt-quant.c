@@ -13,12 +13,24 @@
 #include "quant/quant.h"
 
 static const char usage[] =
-    "usage: dopt-quant [-dhV] [-c config.prototxt]\n"
+    "usage: dopt-quant [-dhV] [-c config.prototxt] [--preset fast|balanced|best]\n"
     "                  [--method " RANGE_METHODS "]\n"
     "                  [--percentile P] [--activations uint8|int8] [--symmetric] [--per-tensor]\n"
-    "                  [--no-correction] [--exclude NAMES] [-o OUT] [FILE ...]\n";
+    "                  [--no-correction] [--no-equalization] [--rounding kernel|nearest]\n"
+    "                  [--exclude NAMES] [-o OUT] [FILE ...]\n";
 
-enum { METHOD = 256, PERCENTILE, ACTIVATIONS, SYMMETRIC, PER_TENSOR, NO_CORRECTION, EXCLUDE };
+enum {
+    METHOD = 256,
+    PERCENTILE,
+    ACTIVATIONS,
+    SYMMETRIC,
+    PER_TENSOR,
+    NO_CORRECTION,
+    NO_EQUALIZATION,
+    ROUNDING,
+    PRESET,
+    EXCLUDE
+};
 
 struct options {
     const char *config, *output;
@@ -56,6 +68,9 @@ static void read_options(struct options *o, int argc, char **argv)
         { "symmetric", no_argument, NULL, SYMMETRIC },
         { "per-tensor", no_argument, NULL, PER_TENSOR },
         { "no-correction", no_argument, NULL, NO_CORRECTION },
+        { "no-equalization", no_argument, NULL, NO_EQUALIZATION },
+        { "rounding", required_argument, NULL, ROUNDING },
+        { "preset", required_argument, NULL, PRESET },
         { "exclude", required_argument, NULL, EXCLUDE },
         { "detached", no_argument, NULL, 'd' },
         { "output", required_argument, NULL, 'o' },
@@ -65,11 +80,11 @@ static void read_options(struct options *o, int argc, char **argv)
     };
     static struct out_nodes names; /* the arguments of --exclude, split like --out_nodes */
     struct err e = { .status = ERR_USAGE };
-    int c, method;
+    const char *rounding = NULL;
+    bool percentile = false, fast = false;
+    int c, method = -1;
 
-    bool percentile = false;
-
-    *o = (struct options){ .quant.range = { RANGE_L2, 99.999, false, false } };
+    *o = (struct options){ .quant.range = { RANGE_AUTO, 99.999, false, false } };
     while ((c = getopt_long(argc, argv, "c:do:hV", longs, NULL)) != -1)
         switch (c) {
         case 'c':
@@ -79,7 +94,6 @@ static void read_options(struct options *o, int argc, char **argv)
             method = range_method_find(optarg);
             if (method < 0)
                 cli_usage("--method: '%s' is not one of " RANGE_METHODS, optarg);
-            o->quant.range.method = (enum range_method)method;
             break;
         case PERCENTILE:
             o->quant.range.percentile = read_percentile(optarg);
@@ -99,6 +113,20 @@ static void read_options(struct options *o, int argc, char **argv)
         case NO_CORRECTION:
             o->quant.no_correction = true;
             break;
+        case NO_EQUALIZATION:
+            o->quant.no_equalization = true;
+            break;
+        case ROUNDING:
+            if (strcmp(optarg, "kernel") != 0 && strcmp(optarg, "nearest") != 0)
+                cli_usage("--rounding: '%s' is not one of kernel|nearest", optarg);
+            rounding = optarg;
+            break;
+        case PRESET:
+            if (strcmp(optarg, "fast") != 0 && strcmp(optarg, "balanced") != 0 &&
+                strcmp(optarg, "best") != 0)
+                cli_usage("--preset: '%s' is not one of fast|balanced|best", optarg);
+            fast = optarg[0] == 'f';
+            break;
         case EXCLUDE:
             if (out_nodes_read(&names, optarg, &e) < 0)
                 cli_usage("--exclude: %s", e.msg);
@@ -114,6 +142,12 @@ static void read_options(struct options *o, int argc, char **argv)
         default:
             cli_option(c);
         }
+    /* What is said by name counts, whatever the preset. */
+    if (method < 0)
+        method = fast ? RANGE_MINMAX : RANGE_AUTO;
+    o->quant.range.method = (enum range_method)method;
+    o->quant.no_equalization |= fast;
+    o->quant.nearest = rounding == NULL ? fast : rounding[0] == 'n';
     if (percentile && o->quant.range.method != RANGE_PERCENTILE)
         cli_usage("--percentile goes with --method percentile");
 }

@@ -26,8 +26,9 @@
 static const char usage[] =
     "usage: dopt -m 0 --framework 3|5 --model FILE [--weight FILE] --cal_conf FILE --output FILE\n"
     "            [--input_format NHWC|NCHW] [--input_shape SHAPES] [--out_nodes NAMES]\n"
-    "            [--compress_conf PARAM] [--device_idx N] [--as grid|qdq] [--method METHOD]\n"
-    "            [--exclude NAMES] [--shards N] [--jobs N] [--fit HOW]\n"
+    "            [--compress_conf PARAM] [--device_idx N] [--as grid|qdq] [--preset PRESET]\n"
+    "            [--method METHOD] [--per-tensor] [--exclude NAMES] [--shards N] [--jobs N] [--fit "
+    "HOW]\n"
     "            [--resize KERNEL] [--no-resize] [--max-pixels N] [--all]\n"
     "            [--to onnx] [--work DIR] [-v]\n"
     "       dopt -h | -V\n";
@@ -44,7 +45,9 @@ enum {
     O_COMPRESS_CONF,
     O_DEVICE_IDX,
     O_AS,
+    O_PRESET,
     O_METHOD,
+    O_PER_TENSOR,
     O_EXCLUDE,
     O_SHARDS,
     O_JOBS,
@@ -70,7 +73,9 @@ static const struct option options[] = {
     { "compress_conf", required_argument, NULL, O_COMPRESS_CONF },
     { "device_idx", required_argument, NULL, O_DEVICE_IDX },
     { "as", required_argument, NULL, O_AS },
+    { "preset", required_argument, NULL, O_PRESET },
     { "method", required_argument, NULL, O_METHOD },
+    { "per-tensor", no_argument, NULL, O_PER_TENSOR },
     { "exclude", required_argument, NULL, O_EXCLUDE },
     { "shards", required_argument, NULL, O_SHARDS },
     { "jobs", required_argument, NULL, O_JOBS },
@@ -89,10 +94,10 @@ static const struct option options[] = {
 struct args {
     const char *mode, *framework, *model, *weight, *cal_conf, *output, *input_format, *input_shape,
         *out_nodes;
-    const char *param, *as, *method, *exclude, *fit, *resize, *to, *work;
+    const char *param, *as, *preset, *method, *exclude, *fit, *resize, *to, *work;
     long shards, jobs;
     long max_pixels;
-    bool no_resize, all, verbose;
+    bool no_resize, per_tensor, all, verbose;
 };
 
 /* The argument must be one of the words in `allowed`, separated by '|'. */
@@ -145,6 +150,12 @@ static void read_option(struct args *a, int o)
         break;
     case O_AS:
         a->as = one_of("--as", optarg, "grid|qdq");
+        break;
+    case O_PRESET:
+        a->preset = one_of("--preset", optarg, "fast|balanced|best");
+        break;
+    case O_PER_TENSOR:
+        a->per_tensor = true;
         break;
     case O_METHOD:
         a->method = one_of("--method", optarg, RANGE_METHODS);
@@ -489,6 +500,7 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     word(c, "OUT_NODES=", escaped(a->out_nodes));
     word(c, "INPUT_FORMAT=", a->input_format);
     word(c, "AS=", a->as);
+    word(c, "PRESET=", a->preset);
     word(c, "METHOD=", a->method);
     word(c, "EXCLUDE=", escaped(a->exclude));
     c->words[c->n++] = mem_printf("SHARDS=%ld", a->shards);
@@ -502,7 +514,7 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     word(c, "SAMPLE_FLAGS=", (const char *)observe.data);
     word(c, "OBSERVE_FLAGS=", a->all ? "--all" : NULL);
     word(c, "IMPORT_FLAGS=", NULL);
-    word(c, "QUANT_FLAGS=", NULL);
+    word(c, "QUANT_FLAGS=", a->per_tensor ? "--per-tensor" : NULL);
     word(c, "EMIT_FLAGS=", a->to != NULL ? "--to onnx" : NULL);
     word(c, "RUN=", NULL);
     word(c, "THREADS=", a->shards > 1 ? "1" : NULL);

@@ -46,12 +46,12 @@ def lprnet():
             [t for _, t in rows[500:]])
 
 
-# name -> input, its shape, sets, ONNX Runtime's step, points that int8 may lose
+# name -> input, its shape, sets, ONNX Runtime's step, points that int8 may lose (kws: a standard error of 500 samples)
 MODELS = {
     'resnet20': ('input', '1,3,32,32', resnet20, 100, 0.3),
     'mnist-8': ('Input3', '1,1,28,28', mnist8, 1, 0.5),
     'mlperf-resnet8': ('input_1', '1,3,32,32', resnet8, 100, 0.5),
-    'mlperf-kws': ('input_1', '1,1,49,10', kws, 100, 0.5),
+    'mlperf-kws': ('input_1', '1,1,49,10', kws, 100, 1.25),
     'lprnet': ('input', '1,3,24,94', lprnet, 1, 1.5),
 }
 

@@ -23,9 +23,9 @@ inner() {
     "$ORT" --no-opt --step 1 -o inner.npz all.onnx calib.npz
 }
 
-# plan OPTION...: p.dopt, plan.txt and param of m.dopt and r.dopt.
+# plan OPTION...: p.dopt, plan.txt and param of m.dopt and r.dopt, channels scaled as they are.
 plan() {
-    dopt-quant "$@" -d -o p.dopt m.dopt r.dopt
+    dopt-quant --no-equalization --rounding nearest "$@" -d -o p.dopt m.dopt r.dopt
     dopt-show p.dopt >plan.txt
     dopt-emit --param param -o grid.onnx m.dopt p.dopt
     dopt-show param >param.txt
@@ -99,7 +99,26 @@ plan() {
     check minmax plan.txt seen.txt int8 symmetric
 }
 
-@test "bias correction takes out the mean shift of the rounded weights" {
+@test "rounding by kernels is what numpy finds, and presets are the options they name" {
+    observed
+    plan --rounding kernel
+    dopt-emit --as qdq -o q.onnx m.dopt p.dopt
+    check kernels "$DIGITS/digits.onnx" param q.onnx
+    dopt-quant --preset fast -d -o fast.dopt m.dopt r.dopt
+    dopt-quant --method minmax --no-equalization --rounding nearest -d -o same.dopt m.dopt r.dopt
+    cmp fast.dopt same.dopt
+    dopt-quant --method l2 --preset fast --rounding kernel -d -o mixed.dopt m.dopt r.dopt
+    dopt-quant --no-equalization --method l2 -d -o same.dopt m.dopt r.dopt
+    cmp mixed.dopt same.dopt
+    dopt-quant -d -o plain.dopt m.dopt r.dopt
+    for preset in balanced best; do
+        dopt-quant --preset $preset -d -o same.dopt m.dopt r.dopt
+        cmp plain.dopt same.dopt
+    done
+    fails 2 "--preset: 'slow' is not one of fast|balanced|best" dopt-quant --preset slow m.dopt r.dopt
+}
+
+@test "bias correction takes out the mean shift of rounded weights and inputs" {
     inner
     observed
     plan --method lp
@@ -188,13 +207,31 @@ import numpy as np
 np.savez('in.npz', x=np.load('halves.in.npz')['x'].astype('f2'))"
     dopt-import -o m.dopt halves.onnx
     dopt-observe -i in.npz -d -o r.dopt m.dopt
-    dopt-quant -d -o p.dopt m.dopt r.dopt
+    dopt-quant --rounding nearest -d -o p.dopt m.dopt r.dopt
     dopt-emit --param param -o grid.onnx m.dopt p.dopt
     check halves halves.onnx grid.onnx param
     dopt-import -o g.dopt grid.onnx
     dopt-run -i in.npz -o y.npz m.dopt
     dopt-run -i in.npz -o q.npz g.dopt
     "$PY" "$ROOT/tests/inputs.py" --close y.npz q.npz 0.02
+}
+
+@test "operators whose input keeps little in 8 bits are warned about, the worst by name" {
+    "$PY" -c "
+import numpy as np
+x = np.random.RandomState(0).rand(100, 1, 28, 28).astype('f4') * 0.01
+np.savez('fine.npz', image=x)
+x[7, 0, 0, 0] = 2  # one value sets the range
+np.savez('in.npz', image=x)
+y = (x.astype('f8') ** 2).sum(), ((np.rint(x / 2 * 255) / 255 * 2 - x) ** 2).sum()
+open('db', 'w').write('%.1f' % (10 * np.log10(y[0] / y[1])))"
+    dopt-import -o m.dopt "$DIGITS/digits.onnx"
+    dopt-observe -i in.npz -d -o r.dopt m.dopt
+    run -0 --separate-stderr dopt-quant --method minmax -d -o p.dopt m.dopt r.dopt
+    [[ $stderr == *"1 operator reads a tensor that keeps less than 15 dB in 8 bits (node /stem/conv/Conv: $(cat db) dB)"* ]]
+    dopt-observe -i fine.npz -d -o r.dopt m.dopt
+    run -0 --separate-stderr dopt-quant --method minmax -d -o p.dopt m.dopt r.dopt
+    [ -z "$stderr" ]
 }
 
 @test "a tensor that is always 0 gets scale 1 and a warning" {

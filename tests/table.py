@@ -1,6 +1,6 @@
 """table.py: what `make accuracy` prints: README's table of accuracy and output SQNR, measured anew.
 
-    table.py [--method M] [IMAGES]
+    table.py [--method M] [IMAGES]     columns: presets fast and balanced, and balanced with one weight scale a layer
 
 Every int8 figure comes from running the emitted QDQ file in ONNX Runtime (current) on samples that were
 not calibrated with. IMAGES: the folder of EliSchwartz/imagenet-sample-images, for mobilenet_v1_025 (left
@@ -19,6 +19,7 @@ import inputs as real
 SPEECH = {'dtln-1': ('dtln-1', 'input_2: 1,1,257; input_3: 1,2,128,2', ('input_2', 'input_3')),
           'dtln-2': ('dtln-2', 'input_4: 1,1,512; input_5: 1,2,128,2', ('input_4', 'input_5')),
           'silero_vad_16k_op15': ('silero-16k-op15', 'input: 1,576; state: 2,1,128; sr:', ('input', 'state', 'sr'))}
+COLUMNS = [['--preset', 'fast'], ['--preset', 'balanced'], ['--per-tensor']]
 PEERS = {  # MinMax, percentile, MinMax with few operators
     'resnet20': ('91.65 / 28.9', '91.66 / 29.2', '91.68 / 29.6'),
     'mlperf-resnet8': ('87.13 / 23.7', '86.94 / 23.9', '87.24 / 27.4'),
@@ -78,26 +79,27 @@ def quantized_share(model, param):
 
 
 def main(options, images):
-    print('| model | samples | float | QDQ | quantized | ORT MinMax | ORT percentile | ORT MinMax, few operators |')
-    print('|---|---|---|---|---|---|---|---|', flush=True)
+    print('| model | samples | float | fast | balanced | per tensor | quantized | ORT MinMax | ORT percentile | ORT MinMax, few operators |')
+    print('|---|---|---|---|---|---|---|---|---|---|', flush=True)
     for name, shapes, calib, judged, labels, step in tasks(images):
         model = real.DATA + 'onnx/%s.onnx' % name
         np.savez('calib.npz', **calib)
         np.savez('eval.npz', **judged)
         a.run('dopt-import', '--input_shape', shapes, '-o', 'm.dopt', model)
         a.run('dopt-observe', '-i', 'calib.npz', '-d', '-o', 'r.dopt', 'm.dopt')
-        a.run('dopt-quant', *options, '-d', '-o', 'p.dopt', 'm.dopt', 'r.dopt')
-        a.run('dopt-emit', '--as', 'qdq', '--param', 'param', '-o', 'q.onnx', 'm.dopt', 'p.dopt')
-        y, q = outputs(model, 'y.npz', step), outputs('q.onnx', 'q.npz', step)
-        with np.errstate(divide='ignore'):
-            db = [a.sqnr(y[k], q[k]) for k in y.files]
-        told = ' / '.join('exact' if np.isinf(v) else '%.1f' % v for v in db)
-        planned, found = quantized_share('q.onnx', 'param')
-        shown = ['–', told]
-        if labels is not None:
-            shown = ['%.2f' % a.score(name, y[y.files[0]], labels), '%.2f / %s' % (a.score(name, q[q.files[0]], labels), told)]
-        print('| %s | %d | %s | %s | %d of %d | %s |' % (name, len(next(iter(judged.values()))), *shown, found, planned,
-                                                        ' | '.join(PEERS[name])), flush=True)
+        y = outputs(model, 'y.npz', step)
+        shown, shares = ['–' if labels is None else '%.2f' % a.score(name, y[y.files[0]], labels)], set()
+        for column in COLUMNS:
+            a.run('dopt-quant', *column, *options, '-d', '-o', 'p.dopt', 'm.dopt', 'r.dopt')
+            a.run('dopt-emit', '--as', 'qdq', '--param', 'param', '-o', 'q.onnx', 'm.dopt', 'p.dopt')
+            q = outputs('q.onnx', 'q.npz', step)
+            with np.errstate(divide='ignore'):
+                db = [a.sqnr(y[k], q[k]) for k in y.files]
+            told = ', '.join('exact' if np.isinf(v) else '%.1f' % v for v in db)
+            shown.append(told if labels is None else '%.2f / %s' % (a.score(name, q[q.files[0]], labels), told))
+            shares.add('%d of %d' % quantized_share('q.onnx', 'param')[::-1])
+        print('| %s | %d | %s | %s | %s |' % (name, len(next(iter(judged.values()))), ' | '.join(shown),
+                                             ', '.join(sorted(shares)), ' | '.join(PEERS[name])), flush=True)
 
 
 if __name__ == '__main__':

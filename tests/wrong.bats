@@ -331,3 +331,28 @@ for name, a in ('few', np.zeros(7, 'i4')), ('many', np.zeros(500, 'i4')), ('real
     fails 1 "--labels real.npy: holds float64, integers are needed" "${compare[@]}" --labels real.npy m.dopt p.dopt
     fails 1 "--labels: entry 0 is 77, the first output has 10 classes" "${compare[@]}" --labels far.npy m.dopt p.dopt
 }
+
+@test "whatever call fails, no tool leaves half a file, hangs or says nothing" {
+    command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip "needs strace, and leave to trace"
+    [[ $DOPT_BIN != */address/* && $DOPT_BIN != */thread/* ]] || skip "sanitizers have an allocator of their own"
+    "$ROOT/tests/fault" --every 40 dopt-import dopt-observe dopt-quant dopt-emit dopt-calpack >table
+    grep -q 'dopt-emit .*write' table
+}
+
+@test "a file that is cut off while it is read is an error, not a crash" {
+    [[ $DOPT_BIN != */address/* && $DOPT_BIN != */thread/* ]] || skip "sanitizers report the signal themselves"
+    dopt-import -o m.dopt "$ROOT/examples/digits/digits.onnx"
+    for i in 1 2; do dopt-observe -c "$ROOT/examples/digits/config.prototxt" --shard $i/2 -o $i.dopt m.dopt; done
+    mkfifo late
+    dopt-merge -o out.dopt 1.dopt late 2>err 9>&- & # the first is mapped, the second not there yet
+    pid=$!
+    exec 9>late
+    truncate -s 4096 1.dopt
+    cat 2.dopt >&9
+    exec 9>&-
+    run wait "$pid"
+    [ "$status" -eq 1 ]
+    [ "$(cat err)" = "dopt-merge: a file became shorter, or its disk failed, while it was read" ]
+    [ ! -e out.dopt ]
+    [ "$(ls)" = "$(printf '%s\n' 1.dopt 2.dopt err late m.dopt)" ]
+}

@@ -106,15 +106,20 @@ void blob_release(struct blob *b)
     *b = (struct blob){ 0 };
 }
 
-/* Temporary names that a signal has to remove; a slot is claimed by out_open. */
+/* Temporary names that a signal or the end of memory has to remove; a slot is claimed by out_open. */
 enum { PENDING_MAX = 16 };
 static char *volatile pending[PENDING_MAX];
 
-static void remove_pending(int sig)
+void out_abandon(void)
 {
     for (int i = 0; i < PENDING_MAX; i++)
         if (pending[i] != NULL)
             unlink(pending[i]);
+}
+
+static void remove_and_end(int sig)
+{
+    out_abandon();
     signal(sig, SIG_DFL);
     raise(sig);
 }
@@ -128,7 +133,7 @@ static void pending_add(char *tmp)
 
         for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++)
             if (signal(sigs[i], SIG_IGN) != SIG_IGN)
-                signal(sigs[i], remove_pending);
+                signal(sigs[i], remove_and_end);
         installed = true;
     }
     for (int i = 0; i < PENDING_MAX; i++)

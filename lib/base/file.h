@@ -47,9 +47,11 @@ void out_pad(struct out *o, size_t align); /* zeros up to a multiple of align */
 bool out_seekable(const struct out *o);
 /* Replaces bytes that were put at this offset. */
 void out_patch(struct out *o, uint64_t offset, const void *p, size_t size);
-/* Writes and syncs everything, so that of several files none appears if one cannot be written. */
+/* Writes everything, so that of several files none appears if one cannot be written. */
 int out_finish(struct out *o, struct err *e);
 int out_commit(struct out *o, struct err *e);
 void out_release(struct out *o);
+/* Removes the temporary files of all outputs, from a signal handler too; for a process that ends at once. */
+void out_abandon(void);
 
 #endif

@@ -8,22 +8,28 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 /* The one place of lib/ that ends the process: there is no memory left to report with. One thread speaks. */
-static void *or_die(void *p)
+void mem_die(void)
 {
     static const char msg[] = ": out of memory: the model or a sample needs more than there is\n";
     static atomic_flag said = ATOMIC_FLAG_INIT;
     const char *tool = program_invocation_short_name;
 
-    if (p == NULL) {
-        if (atomic_flag_test_and_set(&said))
-            pause();
-        if (write(2, tool, strlen(tool)) < 0 || write(2, msg, sizeof msg - 1) < 0)
-            _exit(1);
+    if (atomic_flag_test_and_set(&said))
+        pause();
+    out_abandon();
+    if (write(2, tool, strlen(tool)) < 0 || write(2, msg, sizeof msg - 1) < 0)
         _exit(1);
-    }
+    _exit(1);
+}
+
+static void *or_die(void *p)
+{
+    if (p == NULL)
+        mem_die();
     return p;
 }
 

@@ -17,6 +17,9 @@ char *mem_strdup(const char *s);
 void *mem_aligned(size_t align, size_t size); /* release with free() */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Ends the process with a line about memory, status 1, and no temporary file left. */
+_Noreturn void mem_die(void);
+
 #define NEW(type)          ((type *)mem_zero(1, sizeof(type)))
 #define NEW_ARRAY(type, n) ((type *)mem_zero((n), sizeof(type)))
 /* Makes room for one more element: `GROW(v->items, v->nitems, v->cap)`, then v->items[v->nitems++]. */

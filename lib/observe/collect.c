@@ -11,6 +11,7 @@
 #include "base/ordered.h"
 #include "observe/collect.h"
 #include "observe/scan.h"
+#include "observe/spread.h"
 
 struct part {
     struct tensor_stats stats;
@@ -93,7 +94,7 @@ static int channels_begin(struct channels *c, const struct value *v, int axis, s
 {
     if (c->n == 0) {
         *c = (struct channels){
-            axis, (int64_t)n, 0, NEW_ARRAY(fixed, n), NEW_ARRAY(float, n), NEW_ARRAY(float, n)
+            axis, (int64_t)n, 0, NEW_ARRAY(fixed, n), NEW_ARRAY(float, n), NEW_ARRAY(float, n), NULL
         };
         for (size_t i = 0; i < n; i++) {
             c->min[i] = INFINITY;
@@ -204,6 +205,18 @@ static void channels_add(struct channels *c, const struct pass *w, size_t each)
     c->count += w->n > 0 ? each : 0;
 }
 
+/* Some values of every channel into its coarse histogram. */
+static void add_spread(struct channels *c, struct split d, const float *x)
+{
+    if (c->spread == NULL)
+        c->spread = NEW_ARRAY(uint32_t, d.n * SPREAD_BINS);
+    if (d.inner == 1)
+        spread_add_rows(c->spread, x, d.outer, d.n);
+    else
+        for (size_t o = 0; o < d.outer; o++)
+            spread_add(c->spread, x + o * d.n * d.inner, d.n, d.inner);
+}
+
 static void stats_add(struct tensor_stats *stats, const struct pass *w, size_t n, uint64_t step)
 {
     struct tensor_stats now = { .samples = n > 0,
@@ -245,6 +258,8 @@ int collector_seen(void *place, const struct value *v, const struct tensor *t, s
     if (check_finite(w, t->data, n, v, at->sample, e) < 0)
         return -1;
     channels_add(&p->stats.channels, w, d.outer * d.inner);
+    if (d.n > 0)
+        add_spread(&p->stats.channels, d, t->data);
     if (p->live != NULL)
         stats_add(&p->stats, w, n, at->step);
     return 0;

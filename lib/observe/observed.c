@@ -7,6 +7,7 @@
 
 #include "base/wire.h"
 #include "observe/observed.h"
+#include "observe/spread.h"
 #include "observed.pb-c.h"
 
 fixed fixed_of(double v)
@@ -27,6 +28,7 @@ void stats_release(struct tensor_stats *s)
     free(s->channels.sum);
     free(s->channels.min);
     free(s->channels.max);
+    free(s->channels.spread);
     s->channels = (struct channels){ 0 };
 }
 
@@ -59,9 +61,15 @@ static void channels_merge(struct channels *into, const struct channels *from)
         into->sum = memcpy(mem_alloc(n * sizeof(fixed)), from->sum, n * sizeof(fixed));
         into->min = memcpy(mem_alloc(n * sizeof(float)), from->min, n * sizeof(float));
         into->max = memcpy(mem_alloc(n * sizeof(float)), from->max, n * sizeof(float));
+        if (from->spread != NULL)
+            into->spread = memcpy(mem_alloc(n * SPREAD_BINS * sizeof(uint32_t)), from->spread,
+                                  n * SPREAD_BINS * sizeof(uint32_t));
         return;
     }
     into->count += from->count;
+    for (int64_t i = 0; into->spread != NULL && from->spread != NULL && i < into->n * SPREAD_BINS;
+         i++)
+        into->spread[i] += from->spread[i];
     for (int64_t c = 0; c < into->n; c++) {
         into->sum[c] += from->sum[c];
         into->min[c] = from->min[c] < into->min[c] ? from->min[c] : into->min[c];
@@ -92,6 +100,22 @@ void stats_merge(struct tensor_stats *into, const struct tensor_stats *from)
     into->sum_max += from->sum_max;
     hist_merge(&into->hist, &from->hist);
     channels_merge(&into->channels, &from->channels);
+}
+
+struct tensor_stats channels_rescaled(const struct channels *c, const double *factor)
+{
+    struct tensor_stats t = { .samples = 1, .min = INFINITY, .max = -INFINITY };
+
+    for (int64_t k = 0; k < c->n; k++) {
+        t.min = fminf(t.min, (float)((double)c->min[k] / factor[k]));
+        t.max = fmaxf(t.max, (float)((double)c->max[k] / factor[k]));
+    }
+    spread_hist(&t.hist, c->spread, c->n, c->min, c->max, factor);
+    for (size_t i = 0; i < t.hist.n; i++)
+        t.count += t.hist.bins[i].count;
+    t.sum_min = fixed_of((double)t.min);
+    t.sum_max = fixed_of((double)t.max);
+    return t;
 }
 
 const struct tensor_stats *observed_find(const struct observed *o, const char *name)
@@ -220,7 +244,7 @@ static ProtobufCBinaryData bytes(const void *p, size_t size)
 }
 
 static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *out,
-                        Dopt__Observed__Channels *ch, struct buf *hist)
+                        Dopt__Observed__Channels *ch, struct buf *hist, struct buf *spread)
 {
     dopt__observed__tensor__init(out);
     out->name = (char *)t->name;
@@ -243,6 +267,9 @@ static void pack_tensor(const struct tensor_stats *t, Dopt__Observed__Tensor *ou
     ch->sum = bytes(t->channels.sum, (size_t)t->channels.n * sizeof(fixed));
     ch->min = bytes(t->channels.min, (size_t)t->channels.n * sizeof(float));
     ch->max = bytes(t->channels.max, (size_t)t->channels.n * sizeof(float));
+    if (t->channels.spread != NULL)
+        spread_pack(t->channels.spread, t->channels.n, spread);
+    ch->spread = bytes(spread->data, spread->size);
     out->channels = ch;
 }
 
@@ -255,10 +282,10 @@ void observed_pack(const struct observed *o, struct buf *out)
     Dopt__Observed__Channels *ch = NEW_ARRAY(Dopt__Observed__Channels, n);
     Dopt__Observed__Range *r = NEW_ARRAY(Dopt__Observed__Range, nr),
                           **pr = NEW_ARRAY(Dopt__Observed__Range *, nr);
-    struct buf *hist = NEW_ARRAY(struct buf, n);
+    struct buf *hist = NEW_ARRAY(struct buf, n), *spread = NEW_ARRAY(struct buf, n);
 
     for (size_t i = 0; i < n; i++) {
-        pack_tensor(&o->tensors[i], &t[i], &ch[i], &hist[i]);
+        pack_tensor(&o->tensors[i], &t[i], &ch[i], &hist[i], &spread[i]);
         pt[i] = &t[i];
     }
     for (size_t i = 0; i < nr; i++) {
@@ -277,9 +304,12 @@ void observed_pack(const struct observed *o, struct buf *out)
     msg.n_tensor = n;
     msg.tensor = pt;
     wire_pack(&msg.base, out);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         buf_release(&hist[i]);
+        buf_release(&spread[i]);
+    }
     free(hist);
+    free(spread);
     free(t);
     free(pt);
     free(ch);
@@ -299,13 +329,16 @@ static int unpack_channels(struct channels *c, const Dopt__Observed__Channels *m
                             m->count,
                             mem_alloc(m->sum.len),
                             mem_alloc(m->min.len),
-                            mem_alloc(m->max.len) };
+                            mem_alloc(m->max.len),
+                            NULL };
     if (n > 0) {
         memcpy(c->sum, m->sum.data, m->sum.len);
         memcpy(c->min, m->min.data, m->min.len);
         memcpy(c->max, m->max.data, m->max.len);
     }
-    return 0;
+    if (m->spread.len > 0)
+        c->spread = spread_unpack(c->n, m->spread.data, m->spread.len, e);
+    return m->spread.len > 0 && c->spread == NULL ? -1 : 0;
 }
 
 static int unpack_tensor(struct observed *o, const Dopt__Observed__Tensor *m, struct err *e)

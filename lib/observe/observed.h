@@ -22,6 +22,7 @@ struct channels {
     uint64_t count; /* values a channel */
     fixed *sum;
     float *min, *max;
+    uint32_t *spread; /* [n][SPREAD_BINS] (observe/spread.h), or NULL */
 };
 
 struct tensor_stats {
@@ -64,6 +65,10 @@ const struct tensor_stats *observed_find(const struct observed *o, const char *n
 uint64_t observed_steps_done(const struct observed *o);
 /* Stable text for dopt-show. */
 void observed_show(const struct observed *o, struct buf *out);
+
+/* What a tensor of these channels holds once channel c is divided by factor[c]: extrema and histogram (the
+ * caller's to release), as far as spread knows. */
+struct tensor_stats channels_rescaled(const struct channels *c, const double *factor);
 
 /* Building blocks that the collector shares. */
 void stats_merge(struct tensor_stats *into, const struct tensor_stats *from);

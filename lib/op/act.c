@@ -2,6 +2,7 @@
  * tanh; elu alpha (e^x - 1); hardswish x * clamp(x / 6 + 1/2, 0, 1).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <float.h>
+#include <math.h>
 
 #include <oneapi/dnnl/dnnl_types.h>
 
@@ -72,6 +73,14 @@ bool act_hardswish(const struct node *n, const struct model *m, struct act *a)
     (void)m;
     *a = (struct act){ dnnl_eltwise_hardswish, 0, 0 };
     return true;
+}
+
+bool act_scales(const struct act *a, float *ceiling)
+{
+    bool clip = a->kind == dnnl_eltwise_clip;
+
+    *ceiling = clip && a->beta < FLT_MAX ? a->beta : INFINITY;
+    return a->kind == dnnl_eltwise_relu || (clip && a->alpha == 0);
 }
 
 #define EACH(expr)                                                                                 \

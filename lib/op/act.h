@@ -15,6 +15,8 @@ bool act_tanh(const struct node *n, const struct model *m, struct act *a);
 bool act_elu(const struct node *n, const struct model *m, struct act *a);
 bool act_hardswish(const struct node *n, const struct model *m, struct act *a);
 
+/* Is f(k x) = k f(x) for every k > 0, as long as x stays below *ceiling (INFINITY: everywhere)? */
+bool act_scales(const struct act *a, float *ceiling);
 /* y = f(y), in place. */
 void act_apply(const struct act *a, float *y, size_t n);
 

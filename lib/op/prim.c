@@ -12,8 +12,12 @@
 static dnnl_engine_t engine;
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 
+/* std::set_new_handler: oneDNN is C++, and where its `new` fails it aborts, or goes on with a null pointer. */
+extern void (*set_new_handler(void (*f)(void)))(void) __asm__("_ZSt15set_new_handlerPFvvE");
+
 static void engine_make(void)
 {
+    set_new_handler(mem_die);
     dnnl_set_jit_profiling_flags(0); /* does not look for profilers in every folder of libraries */
     dnnl_engine_create(&engine, dnnl_cpu, 0);
 }

@@ -4,7 +4,7 @@
 
 #include "quant/doubt.h"
 
-enum { FEW = 10, FAR = 4 };
+enum { FEW = 10, FAR = 4, NOISY = 15 /* dB */ };
 
 /* How many times the mean over the steps of the largest magnitude the largest of all is, and its step. */
 static double reach(const struct tensor_stats *t, uint64_t *step)
@@ -97,4 +97,28 @@ void doubt_warn(const struct observed *o)
     warn_constant(o);
     if (steps >= FEW)
         warn_outlier(o);
+}
+
+void doubt_plan(const struct plan *p)
+{
+    const struct plan_tensor *worst = NULL;
+    const char *node = NULL;
+    int n = 0;
+
+    for (int i = 0; i < p->nnodes; i++) {
+        const struct plan_tensor *t = &p->tensors[p->nodes[i].tensor];
+
+        if (t->sqnr >= NOISY || (t->min == 0 && t->max == 0))
+            continue;
+        n++;
+        if (worst == NULL || t->sqnr < worst->sqnr) {
+            worst = t;
+            node = p->nodes[i].name;
+        }
+    }
+    if (n > 0)
+        warn("%d operator%s read%s a tensor that keeps less than %d dB in 8 bits (node %s: %.1f "
+             "dB): "
+             "another --method, or --exclude, may help",
+             n, n > 1 ? "s" : "", n > 1 ? "" : "s", NOISY, node, worst->sqnr);
 }

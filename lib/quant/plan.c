@@ -68,6 +68,8 @@ static void pack_tensor(const struct plan_tensor *t, Dopt__Plan__Tensor *m)
     m->how = (char *)t->how;
     m->clipped = t->clipped;
     m->sqnr = t->sqnr;
+    m->n_factor = t->nfactors;
+    m->factor = (double *)t->factor;
 }
 
 static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Plan__Node *m,
@@ -200,6 +202,12 @@ int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *q
                                                           arena_strdup(&p->arena, t->how),
                                                           t->clipped,
                                                           t->sqnr };
+        if (t->n_factor > 0) {
+            struct plan_tensor *pt = &p->tensors[p->ntensors - 1];
+
+            pt->factor = arena_copy(&p->arena, t->factor, t->n_factor * sizeof *t->factor);
+            pt->nfactors = t->n_factor;
+        }
         if (!(t->scale > 0) || t->zero_point < -128 || t->zero_point > 255) {
             err_set(e, "tensor %s: PLAN section is damaged", t->name);
             goto out;

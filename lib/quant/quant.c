@@ -11,6 +11,7 @@
 #include "op/points.h"
 #include "quant/correct.h"
 #include "quant/doubt.h"
+#include "quant/equalize.h"
 #include "quant/quant.h"
 #include "quant/weight.h"
 #include "run/engine.h"
@@ -21,6 +22,7 @@ struct quantizer {
     const struct observed *o;
     const struct quant_options *q;
     struct points points;
+    struct factors factors;
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
     int *chosen; /* value ids of the observed values */
     struct pending *pending; /* of the plan's nodes, the largest first */
@@ -176,10 +178,11 @@ static bool correct_bias(const struct quantizer *z, const struct node *n, const 
                          const struct plan_node *pn, float *bias, bool has_bias, int64_t channels)
 {
     const struct tensor_stats *input = observed_find(z->o, n->in[0]->name);
+    const double *factor = z->factors.of[n->in[0]->id];
     double *shift = mem_alloc((size_t)channels * sizeof *shift);
     int at = node_bias(n);
     bool corrected = at >= 0 && (has_bias || at >= n->nin || n->in[at] == NULL) &&
-                     correct_shift(n, input, weight, pn, shift);
+                     correct_shift(n, input, factor, &z->p->tensors[pn->tensor], weight, pn, shift);
 
     for (int64_t c = 0; c < channels && corrected; c++)
         bias[c] -= (float)shift[c];
@@ -201,10 +204,15 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
 
     (void)e;
     constant_f32(z->m, d->n->in[node_weight(d->n)], plain);
+    equalize_apply(&z->factors, d->n, plain, has_bias ? bias : NULL);
+    if (has_bias && z->factors.of[d->n->out[0]->id] != NULL)
+        pn->float_bias = bias;
     weight_peaks(plain, &v, pn->nscales == 1, d->scales);
     *(int *)item =
         weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
     weight_round(d->weight, plain, &v, d->scales, pn->nscales);
+    if (!z->q->nearest)
+        weight_balance(d->weight, plain, d->n, d->scales, pn->nscales);
     if (!z->q->no_correction && correct_bias(z, d->n, plain, pn, bias, has_bias, v.channels)) {
         pn->float_bias = bias;
         has_bias = true;
@@ -286,6 +294,39 @@ static int by_size(const void *a, const void *b)
     return x->size != y->size ? (x->size < y->size ? 1 : -1) : x->at - y->at;
 }
 
+/* The range of what equalization rescales, from the histograms of its channels. */
+static void rescale_tensor(struct quantizer *z, const struct value *v, const double *factor)
+{
+    const struct channels *ch = &stats_of(z, v)->channels;
+    struct plan_tensor *pt = &z->p->tensors[z->tensor[v->id]];
+    struct tensor_stats t = channels_rescaled(ch, factor);
+    struct range_effect e;
+    struct grid g;
+
+    if (t.max > z->factors.ceiling[v->id])
+        t.max = z->factors.ceiling[v->id];
+    g = range_choose(&t, &z->q->range);
+    if (g.high > z->factors.ceiling[v->id]) /* by rounding; beyond it ONNX Runtime keeps the Clip */
+        g = grid_of((double)g.low, (double)z->factors.ceiling[v->id] * (1 - 0x1p-15),
+                    z->q->range.is_signed, z->q->range.symmetric);
+    e = range_effect(&t, &g);
+    set_grid(pt, &g, &e);
+    pt->min = t.min;
+    pt->max = t.max;
+    pt->how = arena_printf(&z->p->arena, "%s, equalized", pt->how);
+    pt->factor = factor;
+    pt->nfactors = (size_t)ch->n;
+    hist_release(&t.hist);
+}
+
+static void equalize_layers(struct quantizer *z)
+{
+    equalize_find(&z->factors, z->m, &z->points, z->o, z->p, z->q->per_tensor, &z->p->arena);
+    for (int i = 0; i < z->m->nvalues; i++)
+        if (z->factors.of[i] != NULL && z->points.root[i] == i)
+            rescale_tensor(z, z->m->values[i], z->factors.of[i]);
+}
+
 struct known_names {
     const char *wanted;
     bool found, quantizable;
@@ -359,6 +400,10 @@ static void describe(struct quantizer *z)
                z->q->range.symmetric ? "-symmetric" : "", z->q->per_tensor ? "tensor" : "channel");
     if (z->q->no_correction)
         buf_str(&b, " no-correction");
+    if (z->q->no_equalization)
+        buf_str(&b, " no-equalization");
+    if (z->q->nearest)
+        buf_str(&b, " rounding=nearest");
     for (int i = 0; i < z->q->nexclude; i++)
         buf_printf(&b, " exclude=%s", z->q->exclude[i]);
     z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);
@@ -387,16 +432,20 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     snprintf(p->model, sizeof p->model, "%s", m->digest);
     points_find(&z.points, m, false);
     z.tensor = NEW_ARRAY(int, (size_t)m->nvalues);
+    z.factors = factors_none(m);
     if (check_excludes(&z) < 0)
         goto out;
     if (choose_tensors(&z) < 0)
         goto out;
     graph_each(m->graph, plan_graph, &z);
+    if (!q->no_equalization)
+        equalize_layers(&z);
     if (p->nnodes > 0) /* threads that finish together */
         qsort(z.pending, (size_t)p->nnodes, sizeof *z.pending, by_size);
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
         goto out;
     doubt_warn(o);
+    doubt_plan(p);
     if (z.raised > 0)
         warn("%d channels have a bias that is huge beside their weights: their weight scale was "
              "raised so that it fits int32",
@@ -408,6 +457,7 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     rc = 0;
 out:
     points_release(&z.points);
+    factors_release(&z.factors);
     free(z.tensor);
     free(z.pending);
     return rc;

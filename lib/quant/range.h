@@ -15,9 +15,10 @@ enum range_method {
     RANGE_MSE,
     RANGE_LP,
     RANGE_IFMR,
-    RANGE_L2
+    RANGE_L2,
+    RANGE_AUTO
 };
-#define RANGE_METHODS "minmax|mean|percentile|entropy|mse|lp|ifmr|l2"
+#define RANGE_METHODS "minmax|mean|percentile|entropy|mse|lp|ifmr|l2|auto"
 /* -1 if there is no such method. */
 int range_method_find(const char *name);
 const char *range_method_name(enum range_method m);

@@ -6,6 +6,12 @@
 
 #include "op/op.h"
 
+/* How many input channels the node's weight multiplies; *area: how many neighbouring elements of a run
+ * (op/op.h) belong to one of them. */
+int64_t weight_inputs(const struct node *n, int64_t *area);
+/* The input channel that the first `area` elements of run r multiply; *step more for every further ones. */
+int64_t weight_input(const struct node *n, const struct weight_view *v, int64_t r, int64_t *step);
+
 /* The largest magnitude of each channel (or of all, in peak[0]), where it is above what peak holds. */
 void weight_peaks(const float *w, const struct weight_view *v, bool per_tensor, float *peak);
 /* Peaks become scales: s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias
@@ -15,6 +21,13 @@ int weight_scales(float *scales, int nscales, const float *bias, int64_t channel
 /* q = clamp(rint(w / s), -127, 127) */
 void weight_round(int8_t *q, const float *w, const struct weight_view *v, const float *scales,
                   int nscales);
+
+/* Rounds again for inputs that are alike within each kernel (the elements that multiply one input channel):
+ * then it is the sum of the errors that is felt behind (SQuant-K, Guo et al., "SQuant: on-the-fly data-free
+ * quantization via diagonal Hessian approximation", 2022, 3.3; there the inputs are all the same, and sums
+ * go below half a step). */
+void weight_balance(int8_t *q, const float *w, const struct node *n, const float *scales,
+                    int nscales);
 
 /* A node's bias as float32, one a channel (a scalar Gemm C is spread). false if there is none, or if it
  * is not constant or has another shape: the node then keeps it as it is. */
