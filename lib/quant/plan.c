@@ -201,7 +201,9 @@ int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *q
                                                           t->high,
                                                           arena_strdup(&p->arena, t->how),
                                                           t->clipped,
-                                                          t->sqnr };
+                                                          t->sqnr,
+                                                          NULL,
+                                                          0 };
         if (t->n_factor > 0) {
             struct plan_tensor *pt = &p->tensors[p->ntensors - 1];
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "run/profile.h"
 
 enum { EVENTS_MAX = 1 << 20 }; /* of a lane; a longer run keeps its first */
@@ -201,20 +202,6 @@ void profile_text(const struct profile *p, long samples, double peak, struct buf
     free(types);
 }
 
-/* A JSON string: names come from the model. */
-static void put_string(struct buf *out, const char *s)
-{
-    buf_str(out, "\"");
-    for (; *s != '\0'; s++)
-        if (*s == '"' || *s == '\\')
-            buf_printf(out, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            buf_printf(out, "\\u%04x", (unsigned)*s);
-        else
-            buf_put(out, s, 1);
-    buf_str(out, "\"");
-}
-
 void profile_trace(const struct profile *p, struct buf *out)
 {
     const char *comma = "";
@@ -227,9 +214,9 @@ void profile_trace(const struct profile *p, struct buf *out)
             buf_printf(out,
                        "%s{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f,\"cat\":",
                        comma, w + 1, e->start * 1e6, e->length * 1e6);
-            put_string(out, e->step->node->op->name);
+            json_string(out, e->step->node->op->name);
             buf_str(out, ",\"name\":");
-            put_string(out, e->step->node->name);
+            json_string(out, e->step->node->name);
             buf_str(out, "}");
             comma = ",\n";
         }
