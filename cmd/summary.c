@@ -70,7 +70,8 @@ void summary_print(const struct summary *s)
     printf("files    %s %s (from %s), %s %s\n", s->output, size_text(s->output, a),
            size_text(s->model, b), s->param, size_text(s->param, c));
     printf("time     %.1f s\n", s->seconds);
-    printf("report   dopt-show %s\n", plan);
+    printf("report   dopt-report -c %s %s%s/{model,observed,plan}.dopt\n", s->config, s->flags,
+           s->work);
     plan_release(&p);
     dopt_release(&f);
     free(plan);

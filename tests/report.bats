@@ -72,7 +72,7 @@ assert all(l['weight_sqnr'] > 30 for l in r['layers'])"
 @test "a layer with a range ten times too wide is the first, excluding it restores the SQNR" {
     digits --no-equalization
     dopt-run --compare --spread 8 -i calib.npz m.dopt p.dopt >clean
-    for node in /depthwise/conv/Conv /pointwise/conv/Conv /fc/Gemm; do
+    for node in /depthwise/conv/Conv /pointwise/conv/Conv /branch1/conv/Conv /branch2/conv/Conv; do
         check fault p.dopt fault.dopt $node 10
         report --json r.json --target-sqnr 32 --exclude-list list.txt m.dopt r.dopt fault.dopt >said
         check first r.json $node 0.6
