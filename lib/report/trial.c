@@ -181,9 +181,13 @@ void trial_release(struct trial *t)
 
 /* ---- variants ---- */
 
+/* Variants run as forks of one run, in float or all quantized, whatever they have in common with it longer. */
 struct variants {
     struct trial *t;
-    struct changes *changes;
+    const struct changes *base[2];
+    struct fork *forks[2];
+    int *which[2]; /* the variant of a fork */
+    int n[2];
     double *signal, *noise; /* [variants][steps][outputs] */
 };
 
@@ -203,40 +207,106 @@ static void compare(const struct tensor *y, const struct tensor *q, double *sign
     }
 }
 
+/* One sample on the way through the forks of a base. */
+struct forking {
+    struct variants *v;
+    int base, first; /* first: how many forks were runs of their own */
+    long step;
+};
+
+static int fork_done(void *ctx, int k, struct worker *w, struct err *e)
+{
+    const struct forking *f = ctx;
+    const struct trial *t = f->v->t;
+    long nout = t->m->graph->nout,
+         at = (f->v->which[f->base][f->first + k] * t->feed.steps + f->step) * nout;
+
+    (void)e;
+    for (int i = 0; i < nout; i++)
+        compare(&t->out[f->step * nout + i], worker_output(w, i), &f->v->signal[at + i],
+                &f->v->noise[at + i]);
+    return 0;
+}
+
 static int variant_step(struct worker *w, int worker, long k, void *ctx, struct err *e)
 {
     struct variants *v = ctx;
     struct trial *t = v->t;
-    const struct graph *g = t->m->graph;
-    long step = k % t->feed.steps;
+    struct forking f = { v, (int)(k % 2), 0, k / 2 };
+    const struct tensor *in = &t->in[f.step * t->m->graph->nin];
+    const struct fork *forks = v->forks[f.base];
+    int n = v->n[f.base];
 
     (void)worker;
-    worker_change(w, &v->changes[k / t->feed.steps]);
-    if (worker_run(w, &t->in[step * g->nin], NULL, NULL, e) < 0)
-        return -1;
-    for (int i = 0; i < g->nout; i++)
-        compare(&t->out[step * g->nout + i], worker_output(w, i), &v->signal[k * g->nout + i],
-                &v->noise[k * g->nout + i]);
-    return 0;
+    for (; f.first < n && forks[f.first].from < 0; f.first++) { /* their inputs differ already */
+        worker_change(w, forks[f.first].changes);
+        if (worker_run(w, in, NULL, NULL, e) < 0 || fork_done(&f, 0, w, e) < 0)
+            return -1;
+    }
+    worker_change(w, v->base[f.base]);
+    return worker_forks(w, in, forks + f.first, n - f.first, fork_done, &f, e);
+}
+
+/* To the base that each has more in common with; by ascending step. */
+static void add_forks(struct variants *v, const struct changes *changes, int n)
+{
+    for (int k = 0; k < n; k++) {
+        int from[2], b, at;
+
+        for (b = 0; b < 2; b++)
+            from[b] = engine_differ(v->t->engine, v->base[b], &changes[k]);
+        b = from[1] > from[0];
+        for (at = v->n[b]++; at > 0 && v->forks[b][at - 1].from > from[b]; at--) {
+            v->forks[b][at] = v->forks[b][at - 1];
+            v->which[b][at] = v->which[b][at - 1];
+        }
+        v->forks[b][at] = (struct fork){ from[b], &changes[k] };
+        v->which[b][at] = k;
+    }
+}
+
+static int run_forks(struct variants *v, const struct changes *changes, int n, struct err *e)
+{
+    struct trial *t = v->t;
+    struct job job = { .engine = t->engine,
+                       .end = 2 * t->feed.steps,
+                       .workers = t->feed.workers,
+                       .run = variant_step,
+                       .tick = t->feed.tick,
+                       .ctx = v };
+    struct changes none = { 0 }, all;
+    int rc;
+
+    fake_changes(&t->fake, NULL, &all);
+    v->base[0] = &none;
+    v->base[1] = &all;
+    for (int b = 0; b < 2; b++) {
+        v->forks[b] = NEW_ARRAY(struct fork, (size_t)n);
+        v->which[b] = NEW_ARRAY(int, (size_t)n);
+    }
+    add_forks(v, changes, n);
+    rc = job_run(&job, e);
+    for (int b = 0; b < 2; b++) {
+        free(v->forks[b]);
+        free(v->which[b]);
+    }
+    fake_changes_release(&all);
+    return rc;
 }
 
 int trial_run(struct trial *t, const bool *const *in, int n, double *noise, struct err *e)
 {
     long steps = t->feed.steps, nout = t->m->graph->nout;
     size_t cells = (size_t)(n * steps * nout);
-    struct variants v = { t, NEW_ARRAY(struct changes, (size_t)n), NEW_ARRAY(double, cells),
-                          NEW_ARRAY(double, cells) };
-    struct job job = { .engine = t->engine,
-                       .end = n * steps,
-                       .workers = t->feed.workers,
-                       .run = variant_step,
-                       .tick = t->feed.tick,
-                       .ctx = &v };
+    struct changes *changes = NEW_ARRAY(struct changes, (size_t)n);
+    struct variants v = { .t = t,
+                          .signal = NEW_ARRAY(double, cells),
+                          .noise = NEW_ARRAY(double, cells) };
     int rc;
 
     for (int k = 0; k < n; k++)
-        fake_changes(&t->fake, in[k], &v.changes[k]);
-    rc = job_run(&job, e);
+        fake_changes(&t->fake, in[k], &changes[k]);
+    rc = run_forks(&v, changes, n, e);
     for (long k = 0; k < n; k++)
         for (long i = 0; i < nout; i++) {
             double s = 0, d = 0;
@@ -248,8 +318,8 @@ int trial_run(struct trial *t, const bool *const *in, int n, double *noise, stru
             noise[k * nout + i] = s > 0 ? d / s : d > 0 ? 1 : 0;
         }
     for (int k = 0; k < n; k++)
-        fake_changes_release(&v.changes[k]);
-    free(v.changes);
+        fake_changes_release(&changes[k]);
+    free(changes);
     free(v.signal);
     free(v.noise);
     return rc;

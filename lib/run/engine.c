@@ -345,6 +345,59 @@ struct engine *engine_new_twins(const struct model *m, const bool *keep,
     return g;
 }
 
+struct differing {
+    const struct changes *a, *b;
+    bool found;
+};
+
+static bool snaps_differ(const struct differing *d, const struct value *v)
+{
+    const struct snap *a = v == NULL || d->a->snaps == NULL ? NULL : d->a->snaps[v->id],
+                      *b = v == NULL || d->b->snaps == NULL ? NULL : d->b->snaps[v->id];
+
+    return a != b;
+}
+
+static bool node_differs(const struct differing *d, const struct node *n, struct value **out)
+{
+    bool a = d->a->twins != NULL && d->a->twins[n->id], b = d->b->twins != NULL && d->b->twins[n->id];
+
+    for (int o = 0; o < n->nout; o++)
+        if (snaps_differ(d, out[o]))
+            return true;
+    return a != b;
+}
+
+static void differ_graph(struct graph *g, void *ctx)
+{
+    struct differing *d = ctx;
+
+    for (int i = 0; i < g->nin; i++)
+        d->found |= snaps_differ(d, g->in[i]);
+    for (int i = 0; i < g->nnodes; i++)
+        d->found |= node_differs(d, g->nodes[i], g->nodes[i]->out);
+}
+
+int engine_differ(const struct engine *g, const struct changes *a, const struct changes *b)
+{
+    const struct schedule *sc = &g->schedules[0];
+    struct differing d = { a, b, false };
+
+    for (int i = 0; i < sc->graph->nin; i++)
+        if (snaps_differ(&d, sc->graph->in[i]))
+            return -1;
+    for (int i = 0; i < sc->nsteps; i++) {
+        const struct step *s = &sc->steps[i];
+
+        for (int k = 0; k < s->node->nattrs; k++)
+            if (s->node->attrs[k].type == ATTR_GRAPH)
+                graph_each(s->node->attrs[k].graph, differ_graph, &d);
+        if (d.found || node_differs(&d, s->node, s->out))
+            return i;
+    }
+    return sc->nsteps;
+}
+
 void engine_free(struct engine *g)
 {
     if (g == NULL)

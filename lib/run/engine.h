@@ -65,6 +65,9 @@ struct changes {
 };
 /* Borrowed until the next call; NULL: as the model is. */
 void worker_change(struct worker *w, const struct changes *c);
+/* The step of the main graph from which on runs with these changes differ: the number of steps where they
+ * do not, -1 where inputs do already. */
+int engine_differ(const struct engine *g, const struct changes *a, const struct changes *b);
 
 /* What worker_run tells about every kept value (on its grid, if it has one), in the order they are computed; the tensor may be
  * channels-last and is only valid during the call. Returns 0, or -1 with the error set. */
@@ -73,6 +76,16 @@ typedef int worker_seen(void *ctx, const struct value *v, const struct tensor *t
 /* Runs the model once. in[i] is graph input i, row-major, borrowed for the call. */
 int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
                struct err *e);
+/* Runs that are alike up to some step. */
+struct fork {
+    int from; /* engine_differ of the worker's changes and these, not below 0 */
+    const struct changes *changes;
+};
+/* Runs the model with the worker's changes once, and from step `from` on with those of each fork, by ascending
+ * `from`; done is called when the outputs are those of fork k. */
+int worker_forks(struct worker *w, const struct tensor *in, const struct fork *forks, int n,
+                 int (*done)(void *ctx, int k, struct worker *w, struct err *e), void *ctx,
+                 struct err *e);
 /* Notes from now on how long every step takes (run/profile.h). */
 struct lane;
 void worker_time(struct worker *w, struct lane *l);

@@ -302,12 +302,17 @@ static int run_step(struct worker *w, const struct step *s, struct err *e)
     return 0;
 }
 
-static int run_schedule(struct worker *w, const struct schedule *sc, struct err *e)
+static int run_steps(struct worker *w, const struct schedule *sc, int from, int to, struct err *e)
 {
-    for (int i = 0; i < sc->nsteps; i++)
+    for (int i = from; i < to; i++)
         if (run_step(w, &sc->steps[i], e) < 0)
             return -1;
     return 0;
+}
+
+static int run_schedule(struct worker *w, const struct schedule *sc, struct err *e)
+{
+    return run_steps(w, sc, 0, sc->nsteps, e);
 }
 
 struct worker *worker_new(const struct engine *g)
@@ -380,8 +385,8 @@ static void collect(struct worker *w, int i)
     layout_from_cl(out->data, t->data, &t->shape, dtype_size(t->dtype));
 }
 
-int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
-               struct err *e)
+static int take_inputs(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
+                       struct err *e)
 {
     const struct graph *graph = w->g->model->graph;
 
@@ -398,11 +403,64 @@ int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, voi
             seen(ctx, graph->in[i], t, e) < 0)
             return -1;
     }
-    if (run_schedule(w, &w->g->schedules[0], e) < 0)
+    return 0;
+}
+
+int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
+               struct err *e)
+{
+    if (take_inputs(w, in, seen, ctx, e) < 0 || run_schedule(w, &w->g->schedules[0], e) < 0)
         return -1;
-    for (int i = 0; i < graph->nout; i++)
+    for (int i = 0; i < w->g->model->graph->nout; i++)
         collect(w, i);
     return 0;
+}
+
+/* What has been computed so far, held: nothing is written over that two hold. */
+static struct tensor *slots_save(const struct worker *w)
+{
+    size_t n = (size_t)w->g->model->nvalues;
+    struct tensor *saved = mem_alloc(n * sizeof *saved);
+
+    memcpy(saved, w->slots, n * sizeof *saved);
+    for (size_t i = 0; i < n; i++)
+        if (saved[i].block != NULL)
+            block_ref(saved[i].block);
+    return saved;
+}
+
+static void slots_restore(struct worker *w, struct tensor *saved)
+{
+    clear(w);
+    memcpy(w->slots, saved, (size_t)w->g->model->nvalues * sizeof *saved);
+    free(saved);
+}
+
+int worker_forks(struct worker *w, const struct tensor *in, const struct fork *forks, int n,
+                 int (*done)(void *ctx, int k, struct worker *w, struct err *e), void *ctx,
+                 struct err *e)
+{
+    const struct schedule *sc = &w->g->schedules[0];
+    struct changes base = w->changes;
+    int at = 0, rc = take_inputs(w, in, NULL, NULL, e);
+
+    for (int k = 0; k < n && rc == 0; k++) {
+        struct tensor *saved;
+
+        rc = run_steps(w, sc, at, forks[k].from, e);
+        at = forks[k].from;
+        saved = slots_save(w);
+        w->changes = *forks[k].changes;
+        if (rc == 0)
+            rc = run_steps(w, sc, at, sc->nsteps, e);
+        for (int i = 0; i < w->g->model->graph->nout && rc == 0; i++)
+            collect(w, i);
+        if (rc == 0)
+            rc = done(ctx, k, w, e);
+        w->changes = base;
+        slots_restore(w, saved);
+    }
+    return rc;
 }
 
 void worker_change(struct worker *w, const struct changes *c)
