@@ -69,6 +69,20 @@ assert any('equalized' in l['range_method'] for l in r['layers'])
 assert all(l['weight_sqnr'] > 30 for l in r['layers'])"
 }
 
+@test "an equalized plan of a net without known shapes is taken apart too" {
+    need_shared onnx
+    "$PY" "$ROOT/tests/inputs.py" ch_ppocr_mobile_v2.0_cls_infer in.npz 5
+    dopt-import --link -o m.dopt "$SHARED/data/onnx/ch_ppocr_mobile_v2.0_cls_infer.onnx"
+    dopt-observe -i in.npz -d -o r.dopt m.dopt
+    dopt-quant -d -o p.dopt m.dopt r.dopt 2>/dev/null
+    dopt-report -i in.npz --json r.json m.dopt r.dopt p.dopt >/dev/null
+    "$PY" -c "
+import json
+r = json.load(open('r.json'))
+assert sum('equalized' in l['range_method'] for l in r['layers']) > 5
+assert all(l['weight_sqnr'] > 30 and l['only_sqnr'] > r['output_sqnr'] for l in r['layers'])"
+}
+
 @test "a layer with a range ten times too wide is the first, excluding it restores the SQNR" {
     digits --no-equalization
     dopt-run --compare --spread 8 -i calib.npz m.dopt p.dopt >clean

@@ -152,10 +152,11 @@ static void make_twins(struct graph *g, void *ctx)
 int fake_init(struct fake *f, struct model *m, const struct plan *p, enum chain chain, bool integer,
               struct err *e)
 {
-    struct making x = { f, integer };
+    struct making x;
     const struct plan_tensor **carry;
 
     *f = (struct fake){ .m = m, .p = p, .chain = chain };
+    x = (struct making){ f, integer };
     if (strcmp(m->digest, p->model) != 0)
         return err_set(e, "the plan is of model %s, this is model %s", p->model, m->digest);
     if (plan_fits(p, m, e) < 0)

@@ -41,10 +41,9 @@ static void note_graph(struct graph *g, void *ctx)
         const struct node *n = g->nodes[i];
         const struct plan_node *pn = node_weight(n) < 0 ? NULL : plan_node(l->p, n->name);
         const struct plan_tensor *t = pn == NULL ? NULL : &l->p->tensors[pn->tensor];
-        int axis = node_channel_axis(n), rank = n->nin > 0 ? n->in[0]->shape.rank : 0;
+        int64_t area;
 
-        if (t != NULL && t->factor != NULL && rank > axis &&
-            n->in[0]->shape.dim[axis < 0 ? rank + axis : axis] == (int64_t)t->nfactors)
+        if (t != NULL && t->factor != NULL && weight_inputs(n, &area) == (int64_t)t->nfactors)
             note_factors(l, n->in[0], t->factor);
     }
 }

@@ -25,7 +25,7 @@ void report_warning(struct report *r, const char *text)
 static void count_pairs(struct layer *l, const struct weight_view *v)
 {
     const int8_t *q = l->node->weight;
-    int *first = mem_alloc((size_t)v->channels * sizeof *first);
+    int8_t *first = mem_alloc((size_t)v->channels);
     bool *open = NEW_ARRAY(bool, (size_t)v->channels);
 
     for (int64_t r = 0; r < weight_runs(v); r++) {
@@ -221,7 +221,7 @@ static void doubt_layers(struct report *r)
 
 int report_init(struct report *r, struct trial *t, const struct observed *o, struct err *e)
 {
-    struct listing x = { r, t };
+    struct listing x;
 
     *r = (struct report){ .m = t->m,
                           .p = t->p,
@@ -230,6 +230,7 @@ int report_init(struct report *r, struct trial *t, const struct observed *o, str
                           .nlayers = t->p->nnodes,
                           .noutputs = t->m->graph->nout,
                           .sqnr = NAN };
+    x = (struct listing){ r, t };
     r->layers = NEW_ARRAY(struct layer, (size_t)r->nlayers);
     r->outputs = NEW_ARRAY(double, (size_t)r->noutputs);
     graph_each(t->m->graph, list_layers, &x);

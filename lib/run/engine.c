@@ -360,7 +360,8 @@ static bool snaps_differ(const struct differing *d, const struct value *v)
 
 static bool node_differs(const struct differing *d, const struct node *n, struct value **out)
 {
-    bool a = d->a->twins != NULL && d->a->twins[n->id], b = d->b->twins != NULL && d->b->twins[n->id];
+    bool a = d->a->twins != NULL && d->a->twins[n->id],
+         b = d->b->twins != NULL && d->b->twins[n->id];
 
     for (int o = 0; o < n->nout; o++)
         if (snaps_differ(d, out[o]))
