@@ -82,11 +82,12 @@ unit: $(UNIT)
 
 # ---- what Debian has and we need -------------------------------------------------------------
 DEPS_BUILD := gcc protobuf-c-compiler libprotobuf-c-dev libarchive-dev zlib1g-dev \
-              libdnnl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libxxhash-dev
+              libdnnl-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libxxhash-dev python3-minimal
 DEPS_CHECK := bats mandoc libonnx-testdata python3-numpy python3-onnx python3-opencv python3-pil \
+              python3-torch python3-torchvision \
               imagemagick libtiff-tools dpkg-dev fakeroot strace
 DEPS_LINT  := clang-tidy clang-format cppcheck shellcheck mandoc
-DEPS_BENCH := python3-torch python3-torchvision python3-onnx python3-numpy
+DEPS_BENCH := python3-onnx python3-numpy
 
 # $(call install,PACKAGES): what is missing of them, through apt-get where we may, else by name.
 define install
@@ -153,6 +154,7 @@ install: all
 	    $(DESTDIR)$(FISHDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	install -m 644 pipeline.mk $(DESTDIR)$(DATADIR)
+	cd lib/torch && find tracer -name '*.py' -exec install -Dm 644 {} $(abspath $(DESTDIR)$(DATADIR))/{} \;
 	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOCDIR)
 	for m in $(MAN); do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}; done
 	for t in $(TOOLS); do \
@@ -165,7 +167,7 @@ uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(DATADIR)/pipeline.mk $(DESTDIR)$(ZSHDIR)/_dopt
 	rm -f $(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(TOOLS:%=$(DESTDIR)$(FISHDIR)/%.fish)
 	rm -f $(foreach m,$(notdir $(MAN)),$(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $m))/$m)
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)/tracer
 	-rmdir $(DESTDIR)$(DATADIR) 2>/dev/null
 
 # A Debian package, build/dopt_VERSION_ARCH.deb.

@@ -6,6 +6,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 FRAMEWORK    ?= 5
+# Of a PyTorch definition: the expression that makes the module, where the weights do not tell.
+ENTRY        ?=
 WEIGHT       ?=
 INPUT_SHAPE  ?=
 OUT_NODES    ?=
@@ -52,7 +54,7 @@ all: $(OUTPUT) $(PARAM)
 
 $(WORK)/import.stamp: FORCE
 	@$(call stamp,$(call which,$(MODEL) $(WEIGHT)); \
-	    echo $(call quote,$(FRAMEWORK) $(INPUT_SHAPE) $(OUT_NODES) $(IMPORT_FLAGS)))
+	    echo $(call quote,$(FRAMEWORK) $(ENTRY) $(INPUT_SHAPE) $(OUT_NODES) $(IMPORT_FLAGS)))
 $(WORK)/calibration.stamp: FORCE
 	@$(call stamp,echo $(call quote,$(INPUT_FORMAT) $(SAMPLE_FLAGS) $(OBSERVE_FLAGS)); $(BIN)dopt-show --part calibration $(CAL_CONF))
 $(WORK)/quant.stamp: FORCE
@@ -62,7 +64,7 @@ $(WORK)/emit.stamp: FORCE
 
 $(WORK)/model.dopt: $(MODEL) $(WEIGHT) $(WORK)/import.stamp
 	@$(call stage,import,$(BIN)dopt-import --link --framework $(FRAMEWORK) $(call opt,--weight,$(WEIGHT)) \
-	    $(call opt,--input_shape,$(INPUT_SHAPE)) $(call opt,--out_nodes,$(OUT_NODES)) $(IMPORT_FLAGS) -o $@ $(MODEL))
+	    $(call opt,--input_shape,$(INPUT_SHAPE)) $(call opt,--out_nodes,$(OUT_NODES)) $(IMPORT_FLAGS) -o $@ $(call quote,$(MODEL)$(if $(ENTRY),:$(ENTRY))))
 
 $(shards): $(WORK)/shard-%-of-$(SHARDS).dopt: $(WORK)/model.dopt $(WORK)/calibration.stamp
 	@$(call stage,observe,$(RUN) $(BIN)dopt-observe -c $(CAL_CONF) $(call opt,--input_format,$(INPUT_FORMAT)) \

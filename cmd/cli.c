@@ -1,6 +1,8 @@
 /* cli.c: see cli.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,6 +108,49 @@ void cli_option(int letter)
     if (letter == 'V')
         cli_version();
     exit((fputs(usage_text, stderr), ERR_USAGE)); /* getopt has said what is wrong */
+}
+
+const char *cli_folder(void)
+{
+    static char exe[PATH_MAX];
+    struct err e = { .status = ERR_INPUT };
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+
+    if (n < 0) {
+        err_set(&e, "/proc/self/exe: cannot read:");
+        cli_die(&e);
+    }
+    exe[n] = '\0';
+    return dirname(exe);
+}
+
+char *cli_share(const char *name, const char *source)
+{
+    static const char *const places[] = { "../share/dopt", "../..", "../../.." };
+    const char *bin = cli_folder();
+    struct err e = { .status = ERR_INPUT };
+
+    for (int i = 0; i < 3; i++) {
+        char *path = mem_printf("%s/%s/%s", bin, places[i], i == 0 ? name : source);
+
+        if (access(path, R_OK) == 0)
+            return path;
+        free(path);
+    }
+    err_set(&e, "%s is neither in %s/../share/dopt nor beside the build: install dopt again", name,
+            bin);
+    cli_die(&e);
+}
+
+char *cli_model(const char *text, const char **entry)
+{
+    const char *colon = strstr(text, ".py:");
+
+    *entry = NULL;
+    if (colon == NULL || access(text, F_OK) == 0)
+        return mem_strdup(text);
+    *entry = colon + 4;
+    return mem_printf("%.*s", (int)(colon + 3 - text), text);
 }
 
 long cli_number(const char *option, const char *text, long least)

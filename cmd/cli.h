@@ -25,6 +25,14 @@ long cli_number(const char *option, const char *text, long least);
 /* Ends main: closes stdout and returns the exit status (1 if what was printed could not be written). */
 int cli_finish(void);
 
+/* The folder of the running executable. */
+const char *cli_folder(void);
+/* A file or folder that belongs to the tools: SOURCE beside the build, NAME in an installation's
+ * share/dopt; dies where it is neither. */
+char *cli_share(const char *name, const char *source);
+/* "net.py:Net(10)" is the file net.py, and *entry "Net(10)"; other names have no entry (NULL). */
+char *cli_model(const char *text, const char **entry);
+
 /* A progress line on stderr, rewritten in place, only where stderr is a terminal:
  * "dopt-observe: 120/500 samples, 85.1/s, 4 s left". done == total ends and erases the line. A total of
  * -1 is not known: "dopt-calpack: 120 samples, 85.1/s". */

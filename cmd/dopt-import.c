@@ -1,5 +1,6 @@
 /* dopt-import: a model of another framework becomes a dopt file. dopt-import(1).
  * SPDX-License-Identifier: Apache-2.0 */
+#include <fnmatch.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "onnx/import.h"
 #include "onnx/quantized.h"
 #include "tf/import.h"
+#include "torch/import.h"
 
 static const char usage[] =
     "usage: dopt-import [-hV] [--framework 3|5] [--input_shape SHAPES] [--link]\n"
@@ -21,7 +23,8 @@ static const char usage[] =
 struct options {
     long framework; /* 0: by content */
     const char *input_shape, *out_nodes, *output;
-    char *path; /* NULL: stdin */
+    const char *entry;   /* of a PyTorch definition: the expression behind its name, or NULL */
+    char *path, *weight; /* NULL: stdin; none */
     bool link;
 };
 
@@ -61,6 +64,7 @@ static void parse(struct options *o, int argc, char **argv)
             o->out_nodes = optarg;
             break;
         case WEIGHT: /* of PyTorch; an ONNX model has its weights inside */
+            o->weight = path_behind_link(optarg);
             break;
         case 'o':
             o->output = optarg;
@@ -70,8 +74,12 @@ static void parse(struct options *o, int argc, char **argv)
         }
     if (argc - optind > 1)
         cli_usage("one model at a time: '%s'?", argv[optind + 1]);
-    o->path =
-        optind < argc && strcmp(argv[optind], "-") != 0 ? path_behind_link(argv[optind]) : NULL;
+    if (optind < argc && strcmp(argv[optind], "-") != 0) {
+        char *file = cli_model(argv[optind], &o->entry);
+
+        o->path = path_behind_link(file);
+        free(file);
+    }
     if (o->output != NULL && strcmp(o->output, "-") == 0)
         o->output = NULL;
     if (o->link && (o->output == NULL || o->path == NULL))
@@ -86,6 +94,28 @@ static const char *name_of(const struct options *o)
     return o->path == NULL ? "<stdin>" : o->path;
 }
 
+/* The definition is traced; its weights are a file of their own, which stays mapped. */
+static int import_torch(const struct options *o, struct model *m, const struct shapes *shapes,
+                        struct err *e)
+{
+    static struct blob weights;
+    char *tracer;
+    int rc;
+
+    if (o->path == NULL)
+        return err_set(e, "a PyTorch definition cannot come through a pipe: name its file");
+    if (o->weight == NULL)
+        return err_set(e, "%s: is a PyTorch definition: its weights are needed too, --weight FILE",
+                       o->path);
+    if (blob_open(&weights, o->weight, e) < 0)
+        return -1;
+    tracer = cli_share("tracer", "lib/torch/tracer");
+    rc = torch_import(m, o->path,
+                      &(struct torch_options){ tracer, o->entry, &weights, o->weight, shapes }, e);
+    free(tracer);
+    return rc;
+}
+
 /* By what the bytes are; 0, or -1 with the reason. */
 static int import(const struct options *o, const struct blob *b, struct model *m,
                   const struct shapes *shapes, const struct out_nodes *nodes, struct err *e)
@@ -93,6 +123,10 @@ static int import(const struct options *o, const struct blob *b, struct model *m
     enum format f = format_guess(b->data, b->size);
     const char *name = name_of(o);
 
+    if (f == FORMAT_TEXT && o->path != NULL && fnmatch("*.py", o->path, 0) == 0)
+        f = FORMAT_PYTHON; /* one that imports torch through another */
+    if (o->entry != NULL && f != FORMAT_PYTHON)
+        return err_set(e, "%s: is %s, not a PyTorch definition", name, format_name(f));
     switch (f) {
     case FORMAT_ONNX:
         if (o->framework == FRAMEWORK_TENSORFLOW)
@@ -103,11 +137,15 @@ static int import(const struct options *o, const struct blob *b, struct model *m
             return err_set(e, "%s: is a TensorFlow GraphDef: use --framework 3", name);
         return tf_import(m, b, o->path, &(struct tf_options){ shapes, nodes }, e);
     case FORMAT_PYTHON:
+        if (o->framework == FRAMEWORK_TENSORFLOW)
+            return err_set(e, "%s: is a PyTorch definition: use --framework 5", name);
+        return import_torch(o, m, shapes, e);
     case FORMAT_PTH:
+        return err_set(e, "%s: is PyTorch weights: name the definition, and them with --weight",
+                       name);
     case FORMAT_TORCHSCRIPT:
         return err_unsupported(
-            e, "%s: is %s: comes with a later release; export it with torch.onnx.export", name,
-            format_name(f));
+            e, "%s: is a TorchScript archive: give the definition (.py) and its weights", name);
     case FORMAT_SAVEDMODEL:
     case FORMAT_METAGRAPH:
     case FORMAT_CHECKPOINT:
@@ -132,10 +170,11 @@ static int import(const struct options *o, const struct blob *b, struct model *m
 }
 
 /* The options that change the result, as they were understood. */
-static void record(struct dopt_file *f, const struct shapes *s, const struct out_nodes *o)
+static void record(struct dopt_file *f, const struct shapes *s, const struct out_nodes *o,
+                   const char *entry)
 {
     struct buf shapes = { 0 }, nodes = { 0 };
-    const char *list[2];
+    const char *list[3];
     int n = 0;
 
     for (int i = 0; i < s->n; i++) {
@@ -149,6 +188,8 @@ static void record(struct dopt_file *f, const struct shapes *s, const struct out
         list[n++] = (const char *)shapes.data;
     if (o->n > 0)
         list[n++] = (const char *)nodes.data;
+    if (entry != NULL)
+        list[n++] = entry;
     dopt_record(f, "dopt-import", DOPT_VERSION, list, n);
     buf_release(&shapes);
     buf_release(&nodes);
@@ -170,6 +211,7 @@ int main(int argc, char **argv)
     if (o.input_shape != NULL && shapes_read(&shapes, o.input_shape, &e) < 0)
         cli_usage("--input_shape: %s", e.msg);
     guard_distinct("-o", o.output, "the model", o.path);
+    guard_distinct("-o", o.output, "--weight", o.weight);
     if (o.out_nodes != NULL && out_nodes_read(&nodes, o.out_nodes, &e) < 0)
         cli_usage("--out_nodes: %s", e.msg);
     if (blob_open(&b, o.path, &e) < 0)
@@ -184,13 +226,14 @@ int main(int argc, char **argv)
              "as the float model that it stands for",
              name_of(&o), quantized);
     model_add(&f, &m, o.link);
-    record(&f, &shapes, &nodes);
+    record(&f, &shapes, &nodes, o.entry);
     if (dopt_save(&f, o.output, NULL, &e) < 0)
         cli_die(&e);
     dopt_release(&f);
     model_release(&m);
     blob_release(&b);
     free(o.path);
+    free(o.weight);
     shapes_release(&shapes);
     out_nodes_release(&nodes);
     return o.output == NULL ? 0 : cli_finish();

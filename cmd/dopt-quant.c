@@ -16,7 +16,7 @@ static const char usage[] =
     "usage: dopt-quant [-dhV] [-c config.prototxt] [--preset fast|balanced|best]\n"
     "                  [--method " RANGE_METHODS "]\n"
     "                  [--percentile P] [--activations uint8|int8] [--symmetric] [--per-tensor]\n"
-    "                  [--no-correction] [--no-equalization] [--rounding kernel|nearest]\n"
+    "                  [--no-correction] [--no-equalization]\n"
     "                  [--exclude NAMES] [-o OUT] [FILE ...]\n";
 
 enum {
@@ -27,7 +27,6 @@ enum {
     PER_TENSOR,
     NO_CORRECTION,
     NO_EQUALIZATION,
-    ROUNDING,
     PRESET,
     EXCLUDE
 };
@@ -69,7 +68,6 @@ static void read_options(struct options *o, int argc, char **argv)
         { "per-tensor", no_argument, NULL, PER_TENSOR },
         { "no-correction", no_argument, NULL, NO_CORRECTION },
         { "no-equalization", no_argument, NULL, NO_EQUALIZATION },
-        { "rounding", required_argument, NULL, ROUNDING },
         { "preset", required_argument, NULL, PRESET },
         { "exclude", required_argument, NULL, EXCLUDE },
         { "detached", no_argument, NULL, 'd' },
@@ -80,7 +78,6 @@ static void read_options(struct options *o, int argc, char **argv)
     };
     static struct out_nodes names; /* the arguments of --exclude, split like --out_nodes */
     struct err e = { .status = ERR_USAGE };
-    const char *rounding = NULL;
     bool percentile = false, fast = false;
     int c, method = -1;
 
@@ -116,11 +113,6 @@ static void read_options(struct options *o, int argc, char **argv)
         case NO_EQUALIZATION:
             o->quant.no_equalization = true;
             break;
-        case ROUNDING:
-            if (strcmp(optarg, "kernel") != 0 && strcmp(optarg, "nearest") != 0)
-                cli_usage("--rounding: '%s' is not one of kernel|nearest", optarg);
-            rounding = optarg;
-            break;
         case PRESET:
             if (strcmp(optarg, "fast") != 0 && strcmp(optarg, "balanced") != 0 &&
                 strcmp(optarg, "best") != 0)
@@ -147,7 +139,6 @@ static void read_options(struct options *o, int argc, char **argv)
         method = fast ? RANGE_MINMAX : RANGE_AUTO;
     o->quant.range.method = (enum range_method)method;
     o->quant.no_equalization |= fast;
-    o->quant.nearest = rounding == NULL ? fast : rounding[0] == 'n';
     if (percentile && o->quant.range.method != RANGE_PERCENTILE)
         cli_usage("--percentile goes with --method percentile");
 }

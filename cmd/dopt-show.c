@@ -15,6 +15,7 @@
 #include "param/param.h"
 #include "parts.h"
 #include "quant/plan.h"
+#include "torch/weights.h"
 
 static const char usage[] = "usage: dopt-show [-hV] [--names] [FILE ...]\n"
                             "       dopt-show --part calibration|quantization CONFIG\n";
@@ -152,6 +153,21 @@ static int show_param(struct show *s, const char *path, struct err *e)
     return param_show(s->b.data, s->b.size, &s->out, e);
 }
 
+static int show_weights(struct show *s, const char *path, struct err *e)
+{
+    struct arena a = { 0 };
+    struct weights w;
+    int rc;
+
+    (void)path;
+    rc = weights_read(&w, &a, &s->b, e);
+    if (rc == 0)
+        weights_show(&w, &s->out);
+    weights_release(&w);
+    arena_release(&a);
+    return rc;
+}
+
 /* A model that has not been imported: only what it is. */
 static int show_kind(struct show *s, const char *path, struct err *e)
 {
@@ -168,8 +184,9 @@ static const struct {
     enum format format;
     int (*show)(struct show *s, const char *path, struct err *e);
 } formats[] = {
-    { FORMAT_DOPT, show_dopt }, { FORMAT_BIN510, show_bin }, { FORMAT_BIN610, show_bin },
-    { FORMAT_NPY, show_npy },   { FORMAT_NPZ, show_npz },    { FORMAT_PARAM, show_param },
+    { FORMAT_DOPT, show_dopt },   { FORMAT_BIN510, show_bin }, { FORMAT_BIN610, show_bin },
+    { FORMAT_NPY, show_npy },     { FORMAT_NPZ, show_npz },    { FORMAT_PARAM, show_param },
+    { FORMAT_PTH, show_weights },
 };
 
 static void show_file(struct show *s, const char *path)

@@ -92,8 +92,8 @@ static const struct option options[] = {
 };
 
 struct args {
-    const char *mode, *framework, *model, *weight, *cal_conf, *output, *input_format, *input_shape,
-        *out_nodes;
+    const char *mode, *framework, *model, *entry, *weight, *cal_conf, *output, *input_format,
+        *input_shape, *out_nodes;
     const char *param, *as, *preset, *method, *exclude, *fit, *resize, *to, *work;
     long shards, jobs;
     long max_pixels;
@@ -221,6 +221,7 @@ static void read_args(struct args *a, int argc, char **argv)
     for (int i = 0; i < 5; i++)
         if (given[i] == NULL)
             cli_usage("%s is required", required[i]);
+    a->model = cli_model(a->model, &a->entry);
 }
 
 static void must_exist(const char *option, const char *path)
@@ -316,38 +317,6 @@ static void links_remove(struct links *l)
         free(pattern);
     }
     rmdir(l->dir);
-}
-
-/* The folder of the running executable, and pipeline.mk beside the build or in the installation. */
-static char *tool_dir(struct err *e)
-{
-    char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-
-    if (n < 0) {
-        err_set(e, "/proc/self/exe: cannot read:");
-        cli_die(e);
-    }
-    exe[n] = '\0';
-    return mem_strdup(dirname(exe));
-}
-
-static char *find_pipeline(const char *bin, struct err *e)
-{
-    static const char *const places[] = { "../share/dopt/pipeline.mk", "../../pipeline.mk",
-                                          "../../../pipeline.mk" };
-
-    for (int i = 0; i < 3; i++) {
-        char *path = mem_printf("%s/%s", bin, places[i]);
-
-        if (access(path, R_OK) == 0)
-            return path;
-        free(path);
-    }
-    err_set(e,
-            "pipeline.mk is neither in %s/../share/dopt nor beside the build: install dopt again",
-            bin);
-    cli_die(e);
 }
 
 struct command {
@@ -488,8 +457,7 @@ static void sample_flags(const struct args *a, struct buf *out)
     buf_str(out, a->no_resize ? "--no-resize " : "");
 }
 
-static void make_words(struct command *c, const struct args *a, struct links *l, const char *bin,
-                       const char *work, struct err *e)
+static void make_words(struct command *c, const struct args *a, struct links *l, const char *work)
 {
     struct buf flags = { 0 };
 
@@ -498,11 +466,12 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     word(c, "-rR", "");
     word(c, "--no-print-directory", "");
     c->words[c->n++] = mem_printf("-j%ld", a->jobs);
-    word(c, "-f", for_make(l, find_pipeline(bin, e)));
-    word(c, "BIN=", mem_printf("%s/", for_make(l, bin)));
+    word(c, "-f", for_make(l, cli_share("pipeline.mk", "pipeline.mk")));
+    word(c, "BIN=", mem_printf("%s/", for_make(l, cli_folder())));
     word(c, "ERR=", "9");
     word(c, "WORK=", work);
     word(c, "MODEL=", for_make(l, a->model));
+    word(c, "ENTRY=", escaped(a->entry));
     word(c, "WEIGHT=", for_make(l, a->weight));
     word(c, "CAL_CONF=", for_make(l, a->cal_conf));
     word(c, "OUTPUT=", for_make(l, a->output));
@@ -526,6 +495,15 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     word(c, "THREADS=", a->shards > 1 ? "1" : NULL);
     word(c, "all", "");
     word(c, "compare", "");
+}
+
+/* The file that holds the weights: of a PyTorch model it is not the model. */
+static const char *weighty(const struct args *a)
+{
+    size_t n = strlen(a->model);
+
+    return a->weight != NULL && n > 3 && strcmp(a->model + n - 3, ".py") == 0 ? a->weight
+                                                                              : a->model;
 }
 
 static double seconds(void)
@@ -562,7 +540,7 @@ int main(int argc, char **argv)
     log = mem_printf("%s/make.log", work);
     failed = mem_printf("%s/failed", work);
     unlink(failed);
-    make_words(&c, &a, &l, tool_dir(&e), for_make(&l, work), &e);
+    make_words(&c, &a, &l, for_make(&l, work));
     status = run_make(&c, log, &e);
     links_remove(&l);
     if (status != 0)
@@ -571,7 +549,7 @@ int main(int argc, char **argv)
     sample_flags(&a, &flags);
     if (a.input_format != NULL)
         buf_printf(&flags, "--input_format %s ", a.input_format);
-    summary_print(&(struct summary){ a.model, a.output, a.param, work, a.cal_conf,
+    summary_print(&(struct summary){ weighty(&a), a.output, a.param, work, a.cal_conf,
                                      (const char *)flags.data, seconds() - start });
     buf_release(&flags);
     puts("Quantize model success");

@@ -29,7 +29,7 @@ keeps() {
     keeps mlperf-resnet8
 }
 
-@test "mlperf-kws keeps its accuracy within 1.25 points, in both forms" {
+@test "mlperf-kws keeps its accuracy within 0.5 points, in both forms" {
     keeps mlperf-kws
 }
 

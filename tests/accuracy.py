@@ -51,7 +51,7 @@ MODELS = {
     'resnet20': ('input', '1,3,32,32', resnet20, 100, 0.3),
     'mnist-8': ('Input3', '1,1,28,28', mnist8, 1, 0.5),
     'mlperf-resnet8': ('input_1', '1,3,32,32', resnet8, 100, 0.5),
-    'mlperf-kws': ('input_1', '1,1,49,10', kws, 100, 1.25),
+    'mlperf-kws': ('input_1', '1,1,49,10', kws, 100, 0.5),
     'lprnet': ('input', '1,3,24,94', lprnet, 1, 1.5),
 }
 

@@ -23,9 +23,9 @@ grid() {
 
 @test "factors are those with the least noise by numpy's sum, per channel and per tensor" {
     chain
-    grid grid.onnx --no-correction --rounding nearest
+    grid grid.onnx --no-correction
     check factors m.onnx grid.onnx x.npz
-    grid grid.onnx --no-correction --rounding nearest --per-tensor
+    grid grid.onnx --no-correction --per-tensor
     check factors m.onnx grid.onnx x.npz per-tensor
 }
 

@@ -170,7 +170,7 @@ END
 @test "what is no ONNX model is named for what it is" {
     cp "$ROOT/examples/digits/digits.pb" "$ROOT/examples/digits/digits.pth" .
     fails 1 'digits.pb: is a TensorFlow GraphDef: use --framework 3' dopt-import --framework 5 -o out.dopt digits.pb
-    fails 3 'digits.pth: is PyTorch weights: comes with a later release' dopt-import -o out.dopt digits.pth
+    fails 1 'digits.pth: is PyTorch weights: name the definition' dopt-import -o out.dopt digits.pth
     echo 'strategy: "Quant_INT8-8"' >text
     fails 1 'text: is a text file, not a model' dopt-import -o out.dopt text
     : >empty
@@ -211,9 +211,9 @@ END
 }
 
 @test "the manual's examples run as they stand, and its synopsis is the usage" {
-    cp "$ROOT/examples/digits/digits.onnx" .
+    cp "$ROOT"/examples/digits/digits.{onnx,py,pth} .
     examples dopt-import.1 >ex.sh
-    [ "$(wc -l <ex.sh)" -eq 3 ]
+    [ "$(wc -l <ex.sh)" -eq 4 ]
     sh -e ex.sh >got
     grep -q '^model from ONNX, 20 nodes' got
     dopt-show digits.dopt | grep -qxF 'output /Flatten_output_0[1x96]'

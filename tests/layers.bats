@@ -3,7 +3,7 @@
 load lib.bash
 
 # Each word may include itself and the ones before it.
-order='base ir op run observe quant report image conf calset param onnx tf format'
+order='base ir op run observe quant report image conf calset param onnx tf torch format'
 
 @test "no include in lib/ points up" {
     cd "$ROOT/lib"
@@ -26,6 +26,8 @@ order='base ir op run observe quant report image conf calset param onnx tf forma
     run grep -n '#include "\(tf\|torch\)/' onnx/*.[ch]
     [ -z "$output" ]
     run grep -n '#include "\(onnx\|torch\)/\|#include "onnx.pb' tf/*.[ch]
+    [ -z "$output" ]
+    run grep -n '#include "\(onnx\|tf\)/\|#include "\(onnx\|tensorflow\).pb' torch/*.[ch]
     [ -z "$output" ]
 }
 

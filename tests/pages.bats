@@ -18,7 +18,7 @@ squeeze() {
 # The folder that the examples run in: what examples/digits has, its network also as net.onnx, and
 # pipeline.mk.
 digits() {
-    cp -r "$ROOT"/examples/digits/{digits.onnx,digits.pb,config.prototxt,calib,test.npz} "$ROOT/pipeline.mk" .
+    cp -r "$ROOT"/examples/digits/{digits.onnx,digits.pb,digits.py,digits.pth,config.prototxt,calib,test.npz} "$ROOT/pipeline.mk" .
     ln digits.onnx net.onnx
     export BIN=$DOPT_BIN/
 }

@@ -357,14 +357,6 @@ END
     [[ ${stderr_lines[0]} == *'; --input_format NHWC has them last' ]]
 }
 
-@test "PyTorch models end with status 3 for now" {
-    example
-    cp "$DIGITS/digits.py" "$DIGITS/digits.pth" .
-    run -3 --separate-stderr dopt -m 0 --framework 5 --model digits.py --weight digits.pth --cal_conf config.prototxt --output q.pt
-    [[ ${stderr_lines[0]} == 'dopt-import: digits.py: '*PyTorch* ]]
-    [ ! -e q.pt ] && [ ! -e param ]
-}
-
 @test "the original's other options are accepted" {
     example
     driver digits.onnx config.prototxt a.onnx

@@ -25,7 +25,7 @@ inner() {
 
 # plan OPTION...: p.dopt, plan.txt and param of m.dopt and r.dopt, channels scaled as they are.
 plan() {
-    dopt-quant --no-equalization --rounding nearest "$@" -d -o p.dopt m.dopt r.dopt
+    dopt-quant --no-equalization "$@" -d -o p.dopt m.dopt r.dopt
     dopt-show p.dopt >plan.txt
     dopt-emit --param param -o grid.onnx m.dopt p.dopt
     dopt-show param >param.txt
@@ -99,15 +99,19 @@ plan() {
     check minmax plan.txt seen.txt int8 symmetric
 }
 
-@test "rounding by kernels is what numpy finds, and presets are the options they name" {
+@test "one weight scale an operator: rounding by kernels is what numpy finds" {
     observed
-    plan --rounding kernel
+    plan --per-tensor
     dopt-emit --as qdq -o q.onnx m.dopt p.dopt
     check kernels "$DIGITS/digits.onnx" param q.onnx
+}
+
+@test "presets are the options they name" {
+    observed
     dopt-quant --preset fast -d -o fast.dopt m.dopt r.dopt
-    dopt-quant --method minmax --no-equalization --rounding nearest -d -o same.dopt m.dopt r.dopt
+    dopt-quant --method minmax --no-equalization -d -o same.dopt m.dopt r.dopt
     cmp fast.dopt same.dopt
-    dopt-quant --method l2 --preset fast --rounding kernel -d -o mixed.dopt m.dopt r.dopt
+    dopt-quant --method l2 --preset fast -d -o mixed.dopt m.dopt r.dopt
     dopt-quant --no-equalization --method l2 -d -o same.dopt m.dopt r.dopt
     cmp mixed.dopt same.dopt
     dopt-quant -d -o plain.dopt m.dopt r.dopt
@@ -207,7 +211,7 @@ import numpy as np
 np.savez('in.npz', x=np.load('halves.in.npz')['x'].astype('f2'))"
     dopt-import -o m.dopt halves.onnx
     dopt-observe -i in.npz -d -o r.dopt m.dopt
-    dopt-quant --rounding nearest -d -o p.dopt m.dopt r.dopt
+    dopt-quant -d -o p.dopt m.dopt r.dopt
     dopt-emit --param param -o grid.onnx m.dopt p.dopt
     check halves halves.onnx grid.onnx param
     dopt-import -o g.dopt grid.onnx

@@ -45,7 +45,7 @@ open('d.bin', 'wb').write(h + np.zeros(12, np.float32).tobytes())"
 @test "models that are not imported are named for what they are" {
     [ "$(dopt-show "$ROOT/examples/digits/digits.onnx")" = "an ONNX model, $(stat -c %s "$ROOT/examples/digits/digits.onnx") bytes" ]
     [ "$(dopt-show "$ROOT/examples/digits/digits.pb" | cut -d, -f1)" = 'a TensorFlow GraphDef' ]
-    [ "$(dopt-show "$ROOT/examples/digits/digits.pth" | cut -d, -f1)" = 'PyTorch weights' ]
+    [ "$(dopt-show "$ROOT/examples/digits/digits.pth" | sed -n 2p)" = 'tensor stem.conv.weight float32 16x1x3x3' ]
     [ "$(dopt-show "$ROOT/examples/digits/digits.py" | cut -d, -f1)" = 'a PyTorch definition' ]
     head -c 100 /dev/zero >zeros
     fails 1 'zeros: is of no format that dopt knows' dopt-show zeros

@@ -89,6 +89,14 @@ static enum format guess_zip(const uint8_t *p, size_t size)
     return contains(tail, ntail, ".npy") ? FORMAT_NPZ : FORMAT_ZIP;
 }
 
+/* torch.save of before 1.6: a pickle of a number first; protocol 4 puts it into a frame. */
+static bool is_legacy_pth(const uint8_t *p, size_t size)
+{
+    static const char number[] = "\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+    return size > 32 && p[0] == 0x80 && p[1] >= 2 && p[1] <= 5 && contains(p, 32, number);
+}
+
 static enum format guess_text(const uint8_t *p, size_t size)
 {
     size_t n = size < 4096 ? size : 4096;
@@ -114,7 +122,6 @@ enum format format_guess(const void *bytes, size_t size)
         { FORMAT_HDF5, 8, "\x89HDF\r\n\x1a\n" },
         { FORMAT_BIN510, 4, "\xfe\x01\0\0" },
         { FORMAT_BIN610, 4, "\x62\x02\0\0" },
-        { FORMAT_PTH, 14, "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19" },
     };
     const uint8_t *p = bytes;
     enum format f;
@@ -130,6 +137,8 @@ enum format format_guess(const void *bytes, size_t size)
         return FORMAT_CHECKPOINT; /* a table's last bytes */
     if (size >= 8 && memcmp(p + 4, "TFL3", 4) == 0)
         return FORMAT_TFLITE;
+    if (is_legacy_pth(p, size))
+        return FORMAT_PTH;
     if (starts(p, size, "PK\3\4", 4))
         return guess_zip(p, size);
     f = guess_text(p, size);

@@ -16,6 +16,7 @@
 struct part {
     struct tensor_stats stats;
     struct hist_live *live;
+    struct spread_log log;
 };
 
 /* What one worker finds in one tensor of one step. */
@@ -54,6 +55,7 @@ void collector_free(struct collector *c)
     for (size_t i = 0; i < (size_t)c->workers * (size_t)c->m->nvalues; i++) {
         stats_release(&c->parts[i].stats);
         hist_live_free(c->parts[i].live);
+        free(c->parts[i].log.bins);
     }
     for (int w = 0; w < c->workers; w++) {
         free(c->passes[w].sum);
@@ -205,18 +207,6 @@ static void channels_add(struct channels *c, const struct pass *w, size_t each)
     c->count += w->n > 0 ? each : 0;
 }
 
-/* Some values of every channel into its coarse histogram. */
-static void add_spread(struct channels *c, struct split d, const float *x)
-{
-    if (c->spread == NULL)
-        c->spread = NEW_ARRAY(uint32_t, d.n * SPREAD_BINS);
-    if (d.inner == 1)
-        spread_add_rows(c->spread, x, d.outer, d.n);
-    else
-        for (size_t o = 0; o < d.outer; o++)
-            spread_add(c->spread, x + o * d.n * d.inner, d.n, d.inner);
-}
-
 static void stats_add(struct tensor_stats *stats, const struct pass *w, size_t n, uint64_t step)
 {
     struct tensor_stats now = { .samples = n > 0,
@@ -259,7 +249,7 @@ int collector_seen(void *place, const struct value *v, const struct tensor *t, s
         return -1;
     channels_add(&p->stats.channels, w, d.outer * d.inner);
     if (d.n > 0)
-        add_spread(&p->stats.channels, d, t->data);
+        spread_add(&p->log, &p->stats.channels.spread, t->data, d.outer, d.n, d.inner);
     if (p->live != NULL)
         stats_add(&p->stats, w, n, at->step);
     return 0;
@@ -309,6 +299,7 @@ static int finish_value(void *ctx, long i, void *item, struct err *e)
             stats_merge(t, &p->stats);
             stats_release(&p->stats);
         }
+        spread_log_drain(&p->log, &t->channels.spread, (size_t)t->channels.n);
         p->stats = (struct tensor_stats){ 0 };
     }
     return 0;
@@ -344,6 +335,11 @@ int collector_finish(struct collector *c, struct observed *o, uint64_t first, ui
     fresh.tensors = NEW_ARRAY(struct tensor_stats, (size_t)c->m->nvalues);
     rc = ordered_run(&values, c->m->nvalues, sizeof(struct tensor_stats), c->workers, e);
     qsort(fresh.tensors, (size_t)fresh.n, sizeof *fresh.tensors, by_name);
+    if (rc == 0 && o->nranges == 0) {
+        observed_release(o);
+        *o = fresh;
+        return 0;
+    }
     if (rc == 0)
         rc = observed_merge(o, &fresh, e);
     observed_release(&fresh);

@@ -50,6 +50,18 @@ void observed_release(struct observed *o)
     *o = (struct observed){ 0 };
 }
 
+static void spread_merge(struct channels *into, const struct channels *from)
+{
+    size_t n = (size_t)from->n * SPREAD_BINS;
+
+    if (from->spread == NULL)
+        return;
+    if (into->spread == NULL)
+        into->spread = NEW_ARRAY(uint32_t, n);
+    for (size_t i = 0; i < n; i++)
+        into->spread[i] += from->spread[i];
+}
+
 static void channels_merge(struct channels *into, const struct channels *from)
 {
     if (from->n == 0)
@@ -61,15 +73,12 @@ static void channels_merge(struct channels *into, const struct channels *from)
         into->sum = memcpy(mem_alloc(n * sizeof(fixed)), from->sum, n * sizeof(fixed));
         into->min = memcpy(mem_alloc(n * sizeof(float)), from->min, n * sizeof(float));
         into->max = memcpy(mem_alloc(n * sizeof(float)), from->max, n * sizeof(float));
-        if (from->spread != NULL)
-            into->spread = memcpy(mem_alloc(n * SPREAD_BINS * sizeof(uint32_t)), from->spread,
-                                  n * SPREAD_BINS * sizeof(uint32_t));
+        into->spread = NULL;
+        spread_merge(into, from);
         return;
     }
     into->count += from->count;
-    for (int64_t i = 0; into->spread != NULL && from->spread != NULL && i < into->n * SPREAD_BINS;
-         i++)
-        into->spread[i] += from->spread[i];
+    spread_merge(into, from);
     for (int64_t c = 0; c < into->n; c++) {
         into->sum[c] += from->sum[c];
         into->min[c] = from->min[c] < into->min[c] ? from->min[c] : into->min[c];

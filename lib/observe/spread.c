@@ -3,21 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/cursor.h"
 #include "observe/spread.h"
 
-enum { LEAST = (127 - 20) << 2 }; /* exponent and mantissa bits of 2^-20 */
+enum { LEAST = (127 - 20) << 3 }; /* exponent and mantissa bits of 2^-20 */
 
-static size_t bin_of(float x)
+static inline uint16_t bin_of(float x)
 {
-    uint32_t bits, at;
+    uint32_t bits;
+    int32_t at;
 
     memcpy(&bits, &x, sizeof bits);
-    at = bits >> 21 & 0x3ff;
-    if (at < LEAST)
-        return 0;
-    at -= LEAST;
-    return 1 + (at < SPREAD_SIDE ? at : SPREAD_SIDE - 1) + (bits >> 31) * SPREAD_SIDE;
+    at = (int32_t)(bits >> 20 & 0x7ff) - LEAST;
+    at = at < SPREAD_SIDE ? at : SPREAD_SIDE - 1;
+    return (uint16_t)(at < 0 ? 0 : 1 + at + (int32_t)(bits >> 31) * SPREAD_SIDE);
 }
 
 /* An odd distance, so that no power of two among the dims is in step with it. */
@@ -26,24 +26,51 @@ static size_t distance(size_t n)
     return n / SPREAD_SAMPLES | 1;
 }
 
-void spread_add(uint32_t *bins, const float *x, size_t n, size_t inner)
+enum { ROWS = 512 };
+
+/* Room for n more channels' bins. */
+static uint16_t *log_row(struct spread_log *l, uint32_t **bins, size_t n)
 {
-    for (size_t c = 0; c < n; c++, bins += SPREAD_BINS, x += inner)
-        for (size_t i = 0; i < inner; i += distance(inner))
-            bins[bin_of(x[i])]++;
+    if (l->rows == ROWS)
+        spread_log_drain(l, bins, n);
+    if (l->bins == NULL)
+        l->bins = mem_alloc(ROWS * n * sizeof *l->bins);
+    return l->bins + l->rows++ * n;
 }
 
-void spread_add_rows(uint32_t *bins, const float *x, size_t rows, size_t n)
+CLONES static void row_bins(uint16_t *to, const float *x, size_t n, size_t step)
 {
-    for (size_t i = 0; i < rows; i += distance(rows))
-        for (size_t c = 0; c < n; c++)
-            bins[c * SPREAD_BINS + bin_of(x[i * n + c])]++;
+    for (size_t c = 0; c < n; c++)
+        to[c] = bin_of(x[c * step]);
+}
+
+void spread_add(struct spread_log *l, uint32_t **bins, const float *x, size_t outer, size_t n,
+                size_t inner)
+{
+    size_t count = inner == 1 ? outer : inner;
+
+    for (size_t o = 0; o < (inner == 1 ? 1 : outer); o++)
+        for (size_t i = 0; i < count; i += distance(count))
+            row_bins(log_row(l, bins, n), inner == 1 ? x + i * n : x + o * n * inner + i, n, inner);
+}
+
+void spread_log_drain(struct spread_log *l, uint32_t **bins, size_t n)
+{
+    enum { SOME = 16 }; /* channels whose bins stay in the cache */
+
+    if (*bins == NULL && l->rows > 0)
+        *bins = NEW_ARRAY(uint32_t, n * SPREAD_BINS);
+    for (size_t from = 0; from < n; from += SOME)
+        for (size_t r = 0; r < l->rows; r++)
+            for (size_t c = from; c < from + SOME && c < n; c++)
+                (*bins)[c * SPREAD_BINS + l->bins[r * n + c]]++;
+    l->rows = 0;
 }
 
 /* The ends of a bin but bin 0, by magnitude. */
 static void ends(int bin, float *from, float *to)
 {
-    uint32_t at = (uint32_t)((bin - 1) % SPREAD_SIDE + LEAST) << 21, next = at + (1u << 21);
+    uint32_t at = (uint32_t)((bin - 1) % SPREAD_SIDE + LEAST) << 20, next = at + (1u << 20);
 
     memcpy(from, &at, sizeof *from);
     memcpy(to, &next, sizeof *to);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "op/op.h"
+#include "op/pack.h"
 
 enum { KNOWN_MAX = 4096 }; /* bytes of a tensor followed by value */
 
@@ -89,8 +90,10 @@ static int run_node(struct infer *f, const struct node *n, struct err *e)
     if (rc == 0 && n->nout > 0 && out[0] != NULL && shape_known(&out[0]->shape) &&
         out[0]->data == NULL && tensor_size(out[0]) <= KNOWN_MAX && by_value(n, in)) {
         c.infer = false;
+        c.packs = packs_new();
         rc = n->op->run(&c);
     }
+    packs_free(c.packs);
     if (state_free != NULL && state != NULL)
         state_free(state);
     return rc < 0 ? err_at(e, "node %s: %s", n->name, n->op->name) : 0;

@@ -7,14 +7,16 @@
 #include "quant/correct.h"
 #include "quant/weight.h"
 
-/* E[xq - x] of a channel, divided by its factor, on the grid of plan tensor t. */
+/* E[xq - x] of a channel, divided by its factor, on the grid of plan tensor t: the mean over the sampled
+ * values, or 0 where that is within three times what chance alone makes of it (the variance of an error spread
+ * evenly over a step is scale^2 / 12). */
 static double drift_of(const struct channels *ch, int64_t c, double factor,
                        const struct plan_tensor *t)
 {
     const uint32_t *bins = ch->spread + c * SPREAD_BINS;
 
     double low = (double)t->low, high = (double)t->high, scale = (double)t->scale, sum = 0,
-           n = bins[0];
+           n = bins[0], mean, chance;
 
     for (int b = 1; b < SPREAD_BINS; b++)
         for (int k = 0; k < SPREAD_SPLIT && bins[b] > 0; k++) {
@@ -25,7 +27,9 @@ static double drift_of(const struct channels *ch, int64_t c, double factor,
             sum += bins[b] * (q - x) / SPREAD_SPLIT;
             n += (double)bins[b] / SPREAD_SPLIT;
         }
-    return n > 0 ? sum / n : 0;
+    mean = n > 0 ? sum / n : 0;
+    chance = n > 0 ? scale * scale / (12 * n) : 0;
+    return mean * mean > 9 * chance ? mean : 0;
 }
 
 bool correct_shift(const struct node *n, const struct tensor_stats *input, const double *factor,

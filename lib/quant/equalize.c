@@ -56,7 +56,10 @@ static double power(int at)
                                             0x1.ae89f995ad3adp+0,
                                             0x1.d5818dcfba487p+0 };
 
-    return ldexp(eighth[(at + MOST) % EIGHTHS], (at + MOST) / EIGHTHS - MOST / EIGHTHS);
+    int octave = (at + MOST) / EIGHTHS - MOST / EIGHTHS;
+    double part = eighth[(at + MOST) % EIGHTHS];
+
+    return octave < 0 ? part / (1 << -octave) : part * (1 << octave);
 }
 
 /* x^24 */
@@ -213,10 +216,11 @@ static double energy(const struct tensor_stats *t, int64_t c, double *live)
 
         return mean * mean + deviation * deviation;
     }
-    for (int b = 0; b < SPREAD_BINS; b++) {
-        n += bins[b];
-        sum += bins[b] * spread_value(b) * spread_value(b);
-    }
+    for (int b = 0; b < SPREAD_BINS; b++)
+        if (bins[b] > 0) {
+            n += bins[b];
+            sum += bins[b] * spread_value(b) * spread_value(b);
+        }
     *live = n > 0 ? 1 - bins[0] / n : 0;
     return n > 0 ? sum / n : 0;
 }
@@ -317,8 +321,10 @@ static void weigh_first(struct search *s, struct balance *b)
  * other way round, then taken for as far beyond as they can be. */
 static void weigh_clip(struct search *s, struct balance *b, const struct tensor_stats *t)
 {
-    double ceiling = (double)b->pair->ceiling;
+    double ceiling = (double)b->pair->ceiling, limit[GRID];
 
+    for (int at = -MOST; at <= MOST; at++)
+        limit[at + MOST] = ceiling * power(at);
     b->clip = arena_alloc(s->arena, (size_t)(b->pair->channels * GRID) * sizeof *b->clip);
     for (int64_t c = 0; c < b->pair->channels; c++) {
         const uint32_t *bins = t->channels.spread + c * SPREAD_BINS;
@@ -331,7 +337,7 @@ static void weigh_clip(struct search *s, struct balance *b, const struct tensor_
             double v = fmin(spread_value(i), ceiling);
 
             for (int at = -MOST; at <= MOST && bins[i] > 0; at++) {
-                double limit = ceiling * power(at), beyond = v - limit;
+                double beyond = v - limit[at + MOST];
 
                 if (at < 0 ? beyond > 0 : v >= ceiling && at > 0)
                     clip[at + MOST] += norm * bins[i] * beyond * beyond;

@@ -45,6 +45,7 @@ struct pending {
 struct choice {
     struct grid g;
     struct range_effect effect;
+    float min, max; /* after rescaling */
 };
 
 static const struct tensor_stats *stats_of(const struct quantizer *z, const struct value *v)
@@ -211,7 +212,7 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
     *(int *)item =
         weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
     weight_round(d->weight, plain, &v, d->scales, pn->nscales);
-    if (!z->q->nearest)
+    if (z->q->per_tensor) /* with a scale a channel it was worth nothing */
         weight_balance(d->weight, plain, d->n, d->scales, pn->nscales);
     if (!z->q->no_correction && correct_bias(z, d->n, plain, pn, bias, has_bias, v.channels)) {
         pn->float_bias = bias;
@@ -294,37 +295,56 @@ static int by_size(const void *a, const void *b)
     return x->size != y->size ? (x->size < y->size ? 1 : -1) : x->at - y->at;
 }
 
-/* The range of what equalization rescales, from the histograms of its channels. */
-static void rescale_tensor(struct quantizer *z, const struct value *v, const double *factor)
+/* The range of a value that equalization rescales, from the histograms of its channels. */
+static int rescale(void *ctx, long i, void *item, struct err *e)
 {
-    const struct channels *ch = &stats_of(z, v)->channels;
-    struct plan_tensor *pt = &z->p->tensors[z->tensor[v->id]];
-    struct tensor_stats t = channels_rescaled(ch, factor);
-    struct range_effect e;
-    struct grid g;
+    const struct quantizer *z = ctx;
+    const struct value *v = z->m->values[z->chosen[i]];
+    struct tensor_stats t = channels_rescaled(&stats_of(z, v)->channels, z->factors.of[v->id]);
+    float ceiling = z->factors.ceiling[v->id];
+    struct choice *c = item;
 
-    if (t.max > z->factors.ceiling[v->id])
-        t.max = z->factors.ceiling[v->id];
-    g = range_choose(&t, &z->q->range);
-    if (g.high > z->factors.ceiling[v->id]) /* by rounding; beyond it ONNX Runtime keeps the Clip */
-        g = grid_of((double)g.low, (double)z->factors.ceiling[v->id] * (1 - 0x1p-15),
-                    z->q->range.is_signed, z->q->range.symmetric);
-    e = range_effect(&t, &g);
-    set_grid(pt, &g, &e);
-    pt->min = t.min;
-    pt->max = t.max;
-    pt->how = arena_printf(&z->p->arena, "%s, equalized", pt->how);
-    pt->factor = factor;
-    pt->nfactors = (size_t)ch->n;
+    (void)e;
+    t.max = t.max > ceiling ? ceiling : t.max;
+    c->g = range_choose(&t, &z->q->range);
+    if (c->g.high > ceiling) /* by rounding; beyond it ONNX Runtime keeps the Clip */
+        c->g = grid_of((double)c->g.low, (double)ceiling * (1 - 0x1p-15), z->q->range.is_signed,
+                       z->q->range.symmetric);
+    c->effect = range_effect(&t, &c->g);
+    c->min = t.min;
+    c->max = t.max;
     hist_release(&t.hist);
+    return 0;
 }
 
-static void equalize_layers(struct quantizer *z)
+static void take_rescaled(void *ctx, long i, const void *item)
 {
+    struct quantizer *z = ctx;
+    struct plan_tensor *pt = &z->p->tensors[z->tensor[z->chosen[i]]];
+    const struct choice *c = item;
+
+    set_grid(pt, &c->g, &c->effect);
+    pt->min = c->min;
+    pt->max = c->max;
+    pt->how = arena_printf(&z->p->arena, "%s, equalized", pt->how);
+    pt->factor = z->factors.of[z->chosen[i]];
+    pt->nfactors = (size_t)stats_of(z, z->m->values[z->chosen[i]])->channels.n;
+}
+
+static int equalize_layers(struct quantizer *z)
+{
+    struct ordered o = { .make = rescale, .take = take_rescaled, .ctx = z };
+    long n = 0;
+    int rc;
+
     equalize_find(&z->factors, z->m, &z->points, z->o, z->p, z->q->per_tensor, &z->p->arena);
+    z->chosen = NEW_ARRAY(int, (size_t)z->m->nvalues);
     for (int i = 0; i < z->m->nvalues; i++)
         if (z->factors.of[i] != NULL && z->points.root[i] == i)
-            rescale_tensor(z, z->m->values[i], z->factors.of[i]);
+            z->chosen[n++] = i;
+    rc = ordered_run(&o, n, sizeof(struct choice), job_cores(), z->e);
+    free(z->chosen);
+    return rc;
 }
 
 struct known_names {
@@ -402,8 +422,6 @@ static void describe(struct quantizer *z)
         buf_str(&b, " no-correction");
     if (z->q->no_equalization)
         buf_str(&b, " no-equalization");
-    if (z->q->nearest)
-        buf_str(&b, " rounding=nearest");
     for (int i = 0; i < z->q->nexclude; i++)
         buf_printf(&b, " exclude=%s", z->q->exclude[i]);
     z->p->options = arena_strdup(&z->p->arena, (const char *)b.data);
@@ -438,8 +456,8 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     if (choose_tensors(&z) < 0)
         goto out;
     graph_each(m->graph, plan_graph, &z);
-    if (!q->no_equalization)
-        equalize_layers(&z);
+    if (!q->no_equalization && equalize_layers(&z) < 0)
+        goto out;
     if (p->nnodes > 0) /* threads that finish together */
         qsort(z.pending, (size_t)p->nnodes, sizeof *z.pending, by_size);
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)

@@ -12,7 +12,6 @@ struct quant_options {
     struct range_options range;
     bool no_correction;   /* leave biases as they are */
     bool no_equalization; /* leave channels as they are scaled */
-    bool nearest;         /* round each weight by itself */
     bool per_tensor;      /* one weight scale a layer instead of one a channel */
     int nexclude;
     const char *const *exclude; /* weight or node names */

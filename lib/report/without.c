@@ -57,8 +57,6 @@ static bool read_word(struct quant_options *q, const char *word)
         q->no_correction = true;
     else if (strcmp(word, "no-equalization") == 0)
         q->no_equalization = true;
-    else if (strcmp(word, "rounding=nearest") == 0)
-        q->nearest = true;
     else
         return false;
     return true;
