@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "cli.h"
+#include "emission.h"
 #include "guard.h"
 #include "inputs.h"
-#include "onnx/emit.h"
 #include "param/param.h"
-#include "tf/emit.h"
 
 static const char usage[] =
     "usage: dopt-emit [-hV] [--as grid|qdq] [--float] [--to onnx] [--chain none|safe|all]\n"
@@ -75,17 +74,6 @@ static void read_options(struct options *o, int argc, char **argv)
         cli_usage("--float writes no scales: leave --param and --record out");
 }
 
-/* In the framework it came in, or as ONNX. */
-static int emit(const struct options *o, const struct model *m, const struct plan *p,
-                struct out *out, struct err *e)
-{
-    if (m->framework == FRAMEWORK_PYTORCH && !o->onnx)
-        return err_unsupported(e, "a PyTorch model is written as ONNX: --to onnx");
-    return m->framework == FRAMEWORK_TENSORFLOW && !o->onnx
-               ? tf_emit(m, p, &o->emit, out, e)
-               : onnx_emit(m, p, &o->emit, out, o->output, e);
-}
-
 /* All outputs are complete before the first takes its name. */
 static void write_all(const struct options *o, const struct model *m, const struct plan *p)
 {
@@ -98,7 +86,7 @@ static void write_all(const struct options *o, const struct model *m, const stru
         (o->param != NULL && out_open(&param, o->param, &e) < 0) ||
         (o->record != NULL && out_open(&record, o->record, &e) < 0))
         goto out;
-    if (emit(o, m, p, &model, &e) < 0)
+    if (emission_put(m, p, &o->emit, o->onnx, &model, o->output, &e) < 0)
         goto out;
     if (o->param != NULL) {
         param_pack(p, &bytes);

@@ -22,16 +22,15 @@ static const char usage[] =
     "usage: dopt-run [-hV] [-c config.prototxt | -i NAME=FILE ...] [--input_format NHWC|NCHW]\n"
     "                [--fit stretch|crop|letterbox] [--resize linear|area|nearest|cubic]\n"
     "                [--no-resize] [--max-pixels N] [-j N] [--limit N|--spread N]\n"
-    "                [--compare] [--labels FILE[:ARRAY]] [--chain none|safe|all] [--profile FILE] "
-    "[-o OUT]\n"
-    "                [FILE ...]\n";
+    "                [--compare] [--labels FILE[:ARRAY]] [--chain none|safe|all] [--integer]\n"
+    "                [--profile FILE] [-o OUT] [FILE ...]\n";
 
-enum { LIMIT = 256, SPREAD, COMPARE, LABELS, CHAIN, PROFILE };
+enum { LIMIT = 256, SPREAD, COMPARE, LABELS, CHAIN, INTEGER, PROFILE };
 
 struct options {
     struct samples_options samples;
     long jobs, limit;
-    bool compare, spread; /* spread: the steps of --limit lie evenly over the set */
+    bool compare, integer, spread; /* spread: the steps of --limit lie evenly over the set */
     const char *labels, *output;
     const char *profile; /* text, or a trace where the name ends in .json */
     enum chain chain;
@@ -49,6 +48,7 @@ struct run {
     int nin, nout;
     struct result *results;  /* [steps][nout] */
     struct profile *profile; /* or NULL */
+    struct changes changes;  /* that quantize */
 };
 
 /* A copy of what a step left, in the type that the source model has there: float16 is float16 again.
@@ -86,6 +86,7 @@ static int run_step(struct worker *w, int worker, long step, void *ctx, struct e
 
     if (r->profile != NULL)
         worker_time(w, profile_lane(r->profile, worker));
+    worker_change(w, &r->changes);
     if (samples_step(r->samples, of_set, in, e) < 0)
         return -1;
     rc = worker_run(w, in, NULL, NULL, e);
@@ -129,11 +130,12 @@ static void write_profile(const struct profile *p, long steps, const char *path)
     buf_release(&text);
 }
 
-/* profile: where to write one, or NULL. */
-static void run_model(struct run *r, const struct model *m, const struct samples *s, long steps,
-                      long of, long jobs, const char *profile)
+/* In float, or where there is a fake, quantized. profile: where to write one, or NULL. */
+static void run_model(struct run *r, const struct model *m, const struct fake *fake,
+                      const struct samples *s, long steps, long of, long jobs, const char *profile)
 {
-    struct engine *g = engine_new(m, NULL);
+    struct engine *g =
+        fake == NULL ? engine_new(m, NULL) : engine_new_twins(m, fake->keep, fake->twins);
     struct job job = {
         .engine = g, .end = steps, .workers = (int)jobs, .run = run_step, .tick = tick, .ctx = r
     };
@@ -146,6 +148,8 @@ static void run_model(struct run *r, const struct model *m, const struct samples
                        .nin = m->graph->nin,
                        .nout = m->graph->nout,
                        .results = NEW_ARRAY(struct result, (size_t)(steps * m->graph->nout)) };
+    if (fake != NULL)
+        fake_changes(fake, NULL, &r->changes);
     if (profile != NULL)
         r->profile = profile_new(g, (int)jobs);
     if (job_run(&job, &e) < 0)
@@ -154,6 +158,7 @@ static void run_model(struct run *r, const struct model *m, const struct samples
         write_profile(r->profile, steps, profile);
         profile_free(r->profile);
     }
+    fake_changes_release(&r->changes);
     engine_free(g);
 }
 
@@ -264,6 +269,63 @@ static void compare_output(const struct run *y, const struct run *q, long steps,
                signal > 0 && other > 0 ? dot / sqrt(signal * other) : 1.0);
 }
 
+/* Entries of a result along axis 0, of n values each. */
+static int64_t entries(const struct tensor *t, int64_t *n)
+{
+    int64_t rows = t->shape.rank > 1 ? t->shape.dim[0] : 1;
+
+    *n = rows > 0 ? shape_count(&t->shape) / rows : 0;
+    return rows;
+}
+
+static int64_t largest(const struct tensor *t, int64_t row, int64_t n)
+{
+    int64_t best = 0;
+
+    for (int64_t c = 1; c < n; c++)
+        if (tensor_get(t, (size_t)(row * n + c)) > tensor_get(t, (size_t)(row * n + best)))
+            best = c;
+    return best;
+}
+
+/* How many of a row's values are larger than value c. */
+static int64_t rank_of(const struct tensor *t, int64_t row, int64_t n, int64_t c)
+{
+    double v = tensor_get(t, (size_t)(row * n + c));
+    int64_t rank = 0;
+
+    for (int64_t k = 0; k < n; k++)
+        rank += tensor_get(t, (size_t)(row * n + k)) > v;
+    return rank;
+}
+
+/* Where the first output is a row of classes: how often both agree on the largest, and how often the float
+ * one's largest is among the five largest of the quantized one. */
+static void compare_classes(const struct run *y, const struct run *q, long steps, struct out *o)
+{
+    int64_t total = 0, same = 0, among = 0, n = 0;
+
+    for (long s = 0; s < steps; s++) {
+        const struct tensor *a = &y->results[s * y->nout].t, *b = &q->results[s * q->nout].t;
+        int64_t rows = entries(a, &n);
+
+        if (a->shape.rank != 2 || n < 2 || !shape_equal(&a->shape, &b->shape))
+            return;
+        for (int64_t k = 0; k < rows; k++, total++) {
+            int64_t best = largest(a, k, n);
+
+            same += best == largest(b, k, n);
+            among += rank_of(b, k, n, best) < 5;
+        }
+    }
+    if (total == 0)
+        return;
+    out_printf(o, "agreement: top-1 %.2f %%", 100.0 * (double)same / (double)total);
+    if (n > 5)
+        out_printf(o, ", top-5 %.2f %%", 100.0 * (double)among / (double)total);
+    out_printf(o, " (%lld samples)\n", (long long)total);
+}
+
 /* Labels: integers from a .npy, or from an array of a .npz (FILE:ARRAY). */
 static void read_labels(const char *spec, struct blob *b, struct tensor *labels, struct npz *z)
 {
@@ -302,11 +364,10 @@ static double accuracy(const struct run *r, long steps, const struct tensor *lab
 
     for (long s = 0; s < steps; s++) {
         const struct tensor *t = &r->results[s * r->nout].t;
-        int64_t rows = t->shape.rank > 1 ? t->shape.dim[0] : 1,
-                n = rows > 0 ? shape_count(&t->shape) / rows : 0;
+        int64_t n, rows = entries(t, &n);
 
         for (int64_t k = 0; k < rows; k++, at++) {
-            int64_t best = 0, label = at < known ? tensor_get_int(labels, (size_t)at) : -1;
+            int64_t label = at < known ? tensor_get_int(labels, (size_t)at) : -1;
 
             if (label < 0 || label >= n) {
                 if (at < known)
@@ -316,11 +377,7 @@ static double accuracy(const struct run *r, long steps, const struct tensor *lab
                     err_set(&e, "--labels: %lld for more samples than that", (long long)known);
                 cli_die(&e);
             }
-
-            for (int64_t c = 1; c < n; c++)
-                if (tensor_get(t, (size_t)(k * n + c)) > tensor_get(t, (size_t)(k * n + best)))
-                    best = c;
-            right += best == label;
+            right += largest(t, k, n) == label;
         }
     }
     if (at < known && steps == r->samples->steps) {
@@ -351,6 +408,8 @@ static void report(const struct run *y, const struct run *q, long steps, const c
         cli_die(&e);
     for (int i = 0; i < y->nout; i++)
         compare_output(y, q, steps, i, names[i], &out);
+    if (y->nout > 0)
+        compare_classes(y, q, steps, &out);
     if (o->labels != NULL)
         out_printf(&out, "accuracy: float %.2f %%, int8 %.2f %% (%lld samples)\n", right[0],
                    right[1], (long long)n);
@@ -373,6 +432,7 @@ static void read_options(struct options *o, int argc, char **argv)
         { "compare", no_argument, NULL, COMPARE },
         { "labels", required_argument, NULL, LABELS },
         { "chain", required_argument, NULL, CHAIN },
+        { "integer", no_argument, NULL, INTEGER },
         { "profile", required_argument, NULL, PROFILE },
         { "output", required_argument, NULL, 'o' },
         { "help", no_argument, NULL, 'h' },
@@ -409,6 +469,9 @@ static void read_options(struct options *o, int argc, char **argv)
         case LABELS:
             o->labels = optarg;
             break;
+        case INTEGER:
+            o->integer = true;
+            break;
         case PROFILE:
             o->profile = optarg;
             break;
@@ -424,7 +487,8 @@ static void read_options(struct options *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct dopt_file f;
-    struct model m, fake;
+    struct model m;
+    struct fake fake;
     struct samples s;
     struct options o;
     struct plan p;
@@ -441,6 +505,8 @@ int main(int argc, char **argv)
     planned = inputs_plan(&f, &p, o.compare);
     if (o.labels != NULL && !o.compare)
         cli_usage("--labels goes with --compare");
+    if (o.integer && !planned)
+        cli_usage("--integer needs a plan");
     if (o.labels != NULL && o.spread)
         cli_usage("--labels needs the first steps: --limit instead of --spread");
     if (o.profile != NULL && strcmp(o.profile, "-") == 0 && o.output == NULL)
@@ -454,14 +520,13 @@ int main(int argc, char **argv)
     for (int i = 0; i < m.graph->nout; i++)
         names[i] = m.graph->out[i]->name;
     if (planned) {
-        inputs_model(&f, &fake);
-        if (fake_quantize(&fake, &p, o.chain, &e) < 0)
+        if (fake_init(&fake, &m, &p, o.chain, o.integer, &e) < 0)
             cli_die(&e);
-        run_model(&q, &fake, &s, steps, of, o.jobs, o.profile);
-        model_release(&fake);
+        run_model(&q, &m, &fake, &s, steps, of, o.jobs, o.profile);
+        fake_release(&fake);
     }
     if (!planned || o.compare)
-        run_model(&y, &m, &s, steps, of, o.jobs, planned ? NULL : o.profile);
+        run_model(&y, &m, NULL, &s, steps, of, o.jobs, planned ? NULL : o.profile);
     if (o.compare)
         report(&y, &q, steps, names, &o);
     else

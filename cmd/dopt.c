@@ -449,9 +449,21 @@ static int explain(const char *work, const char *log, int status)
     return code >= 1 && code <= 3 ? code : ERR_INPUT;
 }
 
+/* How samples are read, as dopt-observe and dopt-report take it; a blank behind each. */
+static void sample_flags(const struct args *a, struct buf *out)
+{
+    if (a->fit != NULL)
+        buf_printf(out, "--fit %s ", a->fit);
+    if (a->resize != NULL)
+        buf_printf(out, "--resize %s ", a->resize);
+    if (a->max_pixels > 0)
+        buf_printf(out, "--max-pixels %ld ", a->max_pixels);
+    buf_str(out, a->no_resize ? "--no-resize " : "");
+}
+
 static void make_words(struct command *c, const struct args *a, struct links *l, const char *work)
 {
-    struct buf observe = { 0 };
+    struct buf flags = { 0 };
 
     word(c, "make", "");
     word(c, "-s", "");
@@ -477,14 +489,8 @@ static void make_words(struct command *c, const struct args *a, struct links *l,
     word(c, "METHOD=", a->method);
     word(c, "EXCLUDE=", escaped(a->exclude));
     c->words[c->n++] = mem_printf("SHARDS=%ld", a->shards);
-    if (a->fit != NULL)
-        buf_printf(&observe, "--fit %s ", a->fit);
-    if (a->resize != NULL)
-        buf_printf(&observe, "--resize %s ", a->resize);
-    if (a->max_pixels > 0)
-        buf_printf(&observe, "--max-pixels %ld ", a->max_pixels);
-    buf_str(&observe, a->no_resize ? "--no-resize" : "");
-    word(c, "SAMPLE_FLAGS=", (const char *)observe.data);
+    sample_flags(a, &flags);
+    word(c, "SAMPLE_FLAGS=", (const char *)flags.data);
     word(c, "OBSERVE_FLAGS=", a->all ? "--all" : NULL);
     word(c, "IMPORT_FLAGS=", NULL);
     word(c, "QUANT_FLAGS=", a->per_tensor ? "--per-tensor" : NULL);
@@ -519,6 +525,7 @@ int main(int argc, char **argv)
     struct command c = { .n = 0 };
     double start = seconds();
     char *work, *log, *failed;
+    struct buf flags = { 0 };
     struct args a;
     int status;
 
@@ -543,7 +550,12 @@ int main(int argc, char **argv)
     if (status != 0)
         return explain(work, log, status);
     guard_pair_keep(work, a.output, a.param);
-    summary_print(&(struct summary){ weighty(&a), a.output, a.param, work, seconds() - start });
+    sample_flags(&a, &flags);
+    if (a.input_format != NULL)
+        buf_printf(&flags, "--input_format %s ", a.input_format);
+    summary_print(&(struct summary){ weighty(&a), a.output, a.param, work, a.cal_conf,
+                                     (const char *)flags.data, seconds() - start });
+    buf_release(&flags);
     puts("Quantize model success");
     return cli_finish();
 }

@@ -38,7 +38,7 @@ static void print_tensors(const struct plan *p)
     putchar('\n');
 }
 
-/* The lines of compare.txt: "output NAME: SQNR …". */
+/* The lines "output NAME: SQNR …" of compare.txt. */
 static void print_fidelity(const char *work)
 {
     char *path = mem_printf("%s/compare.txt", work), line[512];
@@ -46,7 +46,7 @@ static void print_fidelity(const char *work)
     bool first = true;
 
     printf("fidelity ");
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+    while (f != NULL && fgets(line, sizeof line, f) != NULL && strncmp(line, "output ", 7) == 0) {
         line[strcspn(line, "\n")] = '\0';
         printf("%s%s", first ? "" : "; ", line);
         first = false;
@@ -70,7 +70,8 @@ void summary_print(const struct summary *s)
     printf("files    %s %s (from %s), %s %s\n", s->output, size_text(s->output, a),
            size_text(s->model, b), s->param, size_text(s->param, c));
     printf("time     %.1f s\n", s->seconds);
-    printf("report   dopt-show %s\n", plan);
+    printf("report   dopt-report -c %s %s%s/{model,observed,plan}.dopt\n", s->config, s->flags,
+           s->work);
     plan_release(&p);
     dopt_release(&f);
     free(plan);

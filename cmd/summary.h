@@ -4,7 +4,7 @@
 #define CMD_SUMMARY_H
 
 struct summary {
-    const char *model, *output, *param, *work;
+    const char *model, *output, *param, *work, *config, *flags; /* flags: how samples are read */
     double seconds;
 };
 /* To stdout: tensors, what stays float, output SQNR, file sizes, time; where the details are. */

@@ -3,7 +3,7 @@
 load lib.bash
 
 # Each word may include itself and the ones before it.
-order='base ir op run observe quant image conf calset param onnx tf torch format'
+order='base ir op run observe quant report image conf calset param onnx tf torch format'
 
 @test "no include in lib/ points up" {
     cd "$ROOT/lib"

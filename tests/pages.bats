@@ -118,6 +118,7 @@ dopt-emit --as qdq all.dopt
 dopt-emit --float all.dopt
 dopt-run -c config.prototxt all.dopt
 dopt-run -c config.prototxt --compare all.dopt
+dopt-report -c config.prototxt all.dopt
 dopt-show all.dopt
 dopt-show --names all.dopt
 dopt-show --part calibration config.prototxt

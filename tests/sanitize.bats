@@ -24,7 +24,8 @@ chain() {
     done
     "$bin/dopt-emit" --float -o float.onnx model.dopt
     "$bin/dopt-run" -c config.prototxt -j2 -o out.npz model.dopt plan.dopt
-    "$bin/dopt-run" --compare -c config.prototxt -j2 model.dopt plan.dopt
+    "$bin/dopt-run" --compare --integer -c config.prototxt -j2 model.dopt plan.dopt
+    "$bin/dopt-report" -c config.prototxt -j2 --target-sqnr 36 --html r.html model.dopt seen.dopt plan.dopt
     "$bin/dopt-show" model.dopt seen.dopt plan.dopt param >/dev/null
     printf x >calib/broken.png
     tar -c calib | "$bin/dopt-calpack" -j4 --skip-broken --from 3 --resize area --size 20x19 | cat >cal.bin

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op/prim.h"
+#include "op/conv.h"
 #include "op/tile.h"
 
 struct conv {
@@ -24,17 +24,17 @@ static void conv_free(void *p)
 }
 
 /* Channels-last, rank 3 to 5. */
-static void md_cl(dnnl_memory_desc_t *md, const struct shape *s)
+static void md_cl(dnnl_memory_desc_t *md, const struct shape *s, dnnl_data_type_t type)
 {
     static const dnnl_format_tag_t tag[] = { [3] = dnnl_acb, [4] = dnnl_acdb, [5] = dnnl_acdeb };
 
-    prim_md_init(md, s->rank, s->dim, tag[s->rank]);
+    prim_md_init_as(md, type, s->rank, s->dim, tag[s->rank]);
 }
 
 /* The weight in memory, with the group as first dim where there are groups. For ConvTranspose
  * (C, M/g, k…) is seen as (g, M/g, C/g, k…), the order oneDNN names dims in. */
 static void md_weights(dnnl_memory_desc_t *user, dnnl_memory_desc_t *any, const struct shape *w,
-                       int64_t groups, bool transposed)
+                       int64_t groups, bool transposed, dnnl_data_type_t type)
 {
     dnnl_dims_t dims, strides;
     int64_t stride = 1, inner[RANK_MAX] = { 0 };
@@ -56,25 +56,25 @@ static void md_weights(dnnl_memory_desc_t *user, dnnl_memory_desc_t *any, const 
         dims[n] = w->dim[i];
         strides[n++] = inner[i];
     }
-    dnnl_memory_desc_init_by_strides(user, n, dims, dnnl_f32, strides);
-    dnnl_memory_desc_init_by_tag(any, n, dims, dnnl_f32, dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_strides(user, n, dims, type, strides);
+    dnnl_memory_desc_init_by_tag(any, n, dims, type, dnnl_format_tag_any);
 }
 
-static int conv_make(struct conv *s, struct call *c, const struct window *w, int64_t groups,
-                     bool transposed)
+int conv_desc(dnnl_convolution_desc_t *desc, dnnl_memory_desc_t *user, struct call *c,
+              const struct window *w, const struct shape *y, bool transposed,
+              const struct conv_types *t)
 {
-    dnnl_memory_desc_t x, y, weights, bias;
+    dnnl_memory_desc_t x, out, weights, bias;
     dnnl_dims_t stride, dilation, begin, end;
-    dnnl_convolution_desc_t desc; /* dnnl_deconvolution_desc_t is the same struct */
-    dnnl_primitive_attr_t attr;
+    int64_t groups = attr_int(c->node, "group", 1);
+    bool has_bias = t->bias != dnnl_data_type_undef;
     dnnl_status_t status;
-    bool has_bias = call_has(c, 2);
-    int rc;
 
-    md_cl(&x, &c->in[0]->shape);
-    md_cl(&y, &s->y);
-    md_weights(&s->user, &weights, &c->in[1]->shape, groups, transposed);
-    prim_md_init(&bias, 1, &s->y.dim[1], dnnl_a);
+    md_cl(&x, &c->in[0]->shape, t->x);
+    md_cl(&out, y, t->y);
+    md_weights(user, &weights, &c->in[1]->shape, groups, transposed, t->weights);
+    if (has_bias)
+        prim_md_init_as(&bias, t->bias, 1, &y->dim[1], dnnl_a);
     for (int i = 0; i < w->n; i++) {
         stride[i] = w->stride[i];
         dilation[i] = w->dilation[i] - 1;
@@ -82,13 +82,24 @@ static int conv_make(struct conv *s, struct call *c, const struct window *w, int
         end[i] = w->end[i];
     }
     status = transposed ? dnnl_dilated_deconvolution_forward_desc_init(
-                              &desc, dnnl_forward_inference, dnnl_deconvolution_direct, &x,
-                              &weights, has_bias ? &bias : NULL, &y, stride, dilation, begin, end)
+                              desc, dnnl_forward_inference, dnnl_deconvolution_direct, &x, &weights,
+                              has_bias ? &bias : NULL, &out, stride, dilation, begin, end)
                         : dnnl_dilated_convolution_forward_desc_init(
-                              &desc, dnnl_forward_inference, dnnl_convolution_direct, &x, &weights,
-                              has_bias ? &bias : NULL, &y, stride, dilation, begin, end);
-    if (status != dnnl_success)
-        return call_fail(c, "oneDNN refuses this shape");
+                              desc, dnnl_forward_inference, dnnl_convolution_direct, &x, &weights,
+                              has_bias ? &bias : NULL, &out, stride, dilation, begin, end);
+    return status == dnnl_success ? 0 : call_fail(c, "oneDNN refuses this shape");
+}
+
+static int conv_make(struct conv *s, struct call *c, const struct window *w, bool transposed)
+{
+    struct conv_types types = { dnnl_f32, dnnl_f32,
+                                call_has(c, 2) ? dnnl_f32 : dnnl_data_type_undef, dnnl_f32 };
+    dnnl_convolution_desc_t desc;
+    dnnl_primitive_attr_t attr;
+    int rc;
+
+    if (conv_desc(&desc, &s->user, c, w, &s->y, transposed, &types) < 0)
+        return -1;
     attr = prim_attr(c);
     rc = prim_init(&s->prim, c, &desc, attr);
     dnnl_primitive_attr_destroy(attr);
@@ -149,7 +160,7 @@ static int convolve(struct call *c, bool transposed)
     if (s->prim.p == NULL || !shape_equal(&s->x, &x->shape) ||
         !shape_equal(&s->w, &c->in[1]->shape)) {
         s->y = y;
-        if (conv_make(s, c, &w, groups, transposed) < 0)
+        if (conv_make(s, c, &w, transposed) < 0)
             return -1;
     } else if (c->node->in[1]->constant == NULL) {
         s->weights = prim_weights(&s->prim, c, 1, &s->user);

@@ -28,6 +28,19 @@ dnnl_engine_t prim_engine(void)
     return engine;
 }
 
+bool prim_exact_int8(void)
+{
+    switch (dnnl_get_effective_cpu_isa()) {
+    case dnnl_cpu_isa_avx512_core_vnni:
+    case dnnl_cpu_isa_avx512_core_bf16:
+    case dnnl_cpu_isa_avx512_core_amx:
+    case dnnl_cpu_isa_avx2_vnni:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static _Thread_local dnnl_stream_t thread_stream;
 
 static dnnl_stream_t stream(void)
@@ -70,13 +83,19 @@ const dnnl_memory_desc_t *prim_md(const struct prim *p, dnnl_query_t what)
     return dnnl_primitive_desc_query_md(p->pd, what, 0);
 }
 
-void prim_md_init(dnnl_memory_desc_t *md, int rank, const int64_t *dims, dnnl_format_tag_t tag)
+void prim_md_init_as(dnnl_memory_desc_t *md, dnnl_data_type_t type, int rank, const int64_t *dims,
+                     dnnl_format_tag_t tag)
 {
     dnnl_dims_t full = { 0 };
 
     for (int i = 0; i < rank; i++)
         full[i] = dims[i];
-    dnnl_memory_desc_init_by_tag(md, rank, full, dnnl_f32, tag);
+    dnnl_memory_desc_init_by_tag(md, rank, full, type, tag);
+}
+
+void prim_md_init(dnnl_memory_desc_t *md, int rank, const int64_t *dims, dnnl_format_tag_t tag)
+{
+    prim_md_init_as(md, dnnl_f32, rank, dims, tag);
 }
 
 static dnnl_memory_t memory(const dnnl_memory_desc_t *md)
@@ -154,8 +173,8 @@ struct reorder {
     const dnnl_memory_desc_t *from, *to;
 };
 
-static void reorder(const dnnl_memory_desc_t *from_md, void *from_data,
-                    const dnnl_memory_desc_t *to_md, void *to_data)
+void prim_reorder(const dnnl_memory_desc_t *from_md, void *from_data,
+                  const dnnl_memory_desc_t *to_md, void *to_data)
 {
     dnnl_memory_t from, to;
     dnnl_primitive_desc_t pd;
@@ -190,7 +209,7 @@ static void *reorder_weights(void *ctx, size_t *size)
         constant_f32(r->c->model, v, plain);
         t.data = plain;
     }
-    reorder(r->from, t.data, r->to, packed);
+    prim_reorder(r->from, t.data, r->to, packed);
     free(plain);
     return packed;
 }
@@ -212,7 +231,7 @@ const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memor
 
         if (p->weights == NULL)
             p->weights = mem_aligned(64, size);
-        reorder(user, w->data, want, p->weights);
+        prim_reorder(user, w->data, want, p->weights);
         return p->weights;
     }
     return packs_get(c->packs, c->node, i, want, sizeof *want, reorder_weights, &r);

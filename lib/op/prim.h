@@ -36,15 +36,24 @@ const dnnl_memory_desc_t *prim_md(const struct prim *p, dnnl_query_t what);
  * all workers, a computed one is reordered now. `user` describes the tensor in memory (row-major). */
 const void *prim_weights(struct prim *p, struct call *c, int i, const dnnl_memory_desc_t *user);
 
+/* Copies from one order in memory to another. */
+void prim_reorder(const dnnl_memory_desc_t *from_md, void *from_data,
+                  const dnnl_memory_desc_t *to_md, void *to_data);
+
 /* A constant or run-time float input as plain float32 memory (constants are prepared once). NULL if
  * the input is left out. */
 const float *prim_f32(struct call *c, int i);
 
 dnnl_engine_t prim_engine(void);
+/* Are its sums of products of 8-bit integers exact here? Without VNNI they saturate in 16 bits. */
+bool prim_exact_int8(void);
 /* Float32 operations a second that one core reaches in a large matrix product: the best of some tries. */
 double prim_peak(void);
 
 /* A float32 descriptor; dims may be shorter than oneDNN's fixed array. */
 void prim_md_init(dnnl_memory_desc_t *md, int rank, const int64_t *dims, dnnl_format_tag_t tag);
+/* The same of another type. */
+void prim_md_init_as(dnnl_memory_desc_t *md, dnnl_data_type_t type, int rank, const int64_t *dims,
+                     dnnl_format_tag_t tag);
 
 #endif

@@ -13,6 +13,7 @@ struct search {
     const struct plan_tensor **of;     /* what a value could carry */
     const struct plan_tensor **chosen; /* what it does */
     bool *output;
+    bool *read, *refused; /* by value id of a root: by a quantized node, by one that stays float */
     enum chain mode;
 };
 
@@ -43,6 +44,28 @@ static const struct value *written(const struct search *s, const struct graph *g
     return v;
 }
 
+/* What quantizable nodes read, whether they are quantized or not. */
+static void note_reads(struct graph *g, void *ctx)
+{
+    struct search *s = ctx;
+
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        int root = node_weight(n) < 0 ? -1 : s->points.root[n->in[0]->id];
+
+        if (root >= 0)
+            (plan_node(s->p, n->name) != NULL ? s->read : s->refused)[root] = true;
+    }
+}
+
+/* A value that only an excluded node would read as integers stays float: its range may be why. */
+static bool kept_float(const struct search *s, const struct value *v)
+{
+    int root = s->points.root[v->id];
+
+    return root >= 0 && s->refused[root] && !s->read[root];
+}
+
 static void seed(struct graph *g, void *ctx)
 {
     struct search *s = ctx;
@@ -60,7 +83,8 @@ static void seed(struct graph *g, void *ctx)
         if (n->op->weight != WEIGHT_CONV)
             continue;
         out = written(s, g, n->out[0]);
-        s->chosen[out->id] = s->of[out->id];
+        if (!kept_float(s, out))
+            s->chosen[out->id] = s->of[out->id];
     }
 }
 
@@ -97,7 +121,7 @@ static void extend_output(struct search *s, const struct graph *g, const struct 
         return;
     out = written(s, g, out);
     t = s->of[out->id];
-    if (t == NULL || s->output[out->id])
+    if (t == NULL || s->output[out->id] || kept_float(s, out))
         return;
     if (moves && n->in[0] != NULL && same_grid(s->chosen[n->in[0]->id], t))
         s->chosen[out->id] = t;
@@ -123,17 +147,22 @@ const struct plan_tensor **chain_find(const struct model *m, const struct plan *
                         .mode = mode,
                         .of = NEW_ARRAY(const struct plan_tensor *, n),
                         .chosen = NEW_ARRAY(const struct plan_tensor *, n),
-                        .output = NEW_ARRAY(bool, n) };
+                        .output = NEW_ARRAY(bool, n),
+                        .read = NEW_ARRAY(bool, n),
+                        .refused = NEW_ARRAY(bool, n) };
 
     points_find(&s.points, m, false);
     for (size_t i = 0; i < n; i++)
         if (s.points.root[i] >= 0)
             s.of[i] = plan_tensor(p, m->values[s.points.root[i]]->name);
+    graph_each(m->graph, note_reads, &s);
     graph_each(m->graph, seed, &s);
     if (mode != CHAIN_NONE)
         graph_each(m->graph, extend, &s);
     points_release(&s.points);
     free(s.of);
     free(s.output);
+    free(s.read);
+    free(s.refused);
     return s.chosen;
 }

@@ -6,120 +6,214 @@
 #include "op/op.h"
 #include "quant/fake.h"
 
-struct faker {
-    struct model *m;
-    const struct plan *p;
-    const struct plan_tensor *
-        *carry;             /* by value id: quantized where it is computed; NULL entries: not */
-    struct value **through; /* by value id: the value behind its Q/DQ */
-    int nvalues;            /* of the model before */
-    struct graph *done;     /* nodes in their new order */
-};
-
-static struct value *scalar(struct model *m, const char *base, const char *suffix, enum dtype t,
-                            const void *bytes)
+/* The weight on its grid: the plan's own bytes and a factor a channel, where the axis has one. */
+static struct value *grid_weight(struct fake *f, const struct node *n, const struct plan_node *pn)
 {
-    return constant_new(m, arena_printf(&m->arena, "%s%s", base, suffix), t, (struct shape){ 0 },
-                        bytes);
-}
-
-/* Appends Q and DQ of v to graph `to`; returns the value behind them. */
-static struct value *add_pair(struct faker *f, struct graph *to, struct value *v,
-                              const struct plan_tensor *t)
-{
-    struct model *m = f->m;
-    uint8_t zero = (uint8_t)t->zero_point;
-    struct value *scale = scalar(m, v->name, "/scale", DT_F32, &t->scale);
-    struct value *z = scalar(m, v->name, "/zero_point", t->is_signed ? DT_I8 : DT_U8, &zero);
-    struct value *q =
-        value_new(m, arena_printf(&m->arena, "%s/quantized", v->name), z->dtype, v->shape);
-    struct value *dq =
-        value_new(m, arena_printf(&m->arena, "%s/dequantized", v->name), DT_F32, v->shape);
-    struct node *quant =
-        node_new(m, &ops[OP_QUANTIZELINEAR], arena_printf(&m->arena, "%s/Q", v->name), 3, 1);
-    struct node *dequant =
-        node_new(m, &ops[OP_DEQUANTIZELINEAR], arena_printf(&m->arena, "%s/DQ", v->name), 3, 1);
-
-    memcpy(quant->in, (struct value *[]){ v, scale, z }, 3 * sizeof(struct value *));
-    memcpy(dequant->in, (struct value *[]){ q, scale, z }, 3 * sizeof(struct value *));
-    quant->out[0] = q;
-    dequant->out[0] = dq;
-    graph_add(m, to, quant);
-    graph_add(m, to, dequant);
-    return dq;
-}
-
-/* The weight as plain floats on the grid, the bias as multiples of its step. */
-static void fake_weights(struct faker *f, struct node *n, const struct plan_node *pn)
-{
-    struct value *w = n->in[node_weight(n)], *fresh;
+    const struct value *w = n->in[node_weight(n)];
     struct weight_view v = node_weight_view(n);
-    float *grid = mem_alloc(pn->nweights * sizeof *grid), *bias;
-    float scale = f->p->tensors[pn->tensor].scale;
-    int at = node_bias(n);
+    struct model *m = f->m;
+    struct value *fresh;
+    struct constant *c;
+    float *factor;
 
-    plan_weight_grid(pn, &v, grid);
-    fresh = constant_new(f->m, w->name, DT_F32, w->shape, grid);
-    fresh->constant->name = w->constant->name;
-    n->in[1] = fresh;
-    free(grid);
+    if (v.groups > 1) { /* channels of a grouped ConvTranspose: no axis */
+        float *grid = mem_alloc(pn->nweights * sizeof *grid);
+
+        plan_weight_grid(pn, &v, grid);
+        fresh = constant_new(m, w->name, DT_F32, w->shape, grid);
+        free(grid);
+        return fresh;
+    }
+    factor = arena_alloc(&m->arena, (size_t)v.channels * sizeof *factor);
+    for (int64_t i = 0; i < v.channels; i++)
+        factor[i] = pn->scales[pn->nscales == 1 ? 0 : i];
+    c = arena_alloc(&m->arena, sizeof *c);
+    *c = (struct constant){ .datum = datum_add(m, pn->weight, pn->nweights),
+                            .stored = DT_I8,
+                            .name = w->constant->name,
+                            .factor = factor,
+                            .axis = v.axis };
+    fresh = value_new(m, w->name, DT_F32, w->shape);
+    fresh->constant = c;
+    return fresh;
+}
+
+static struct value *row(struct model *m, const char *base, enum dtype t, int64_t n,
+                         const void *bytes)
+{
+    return constant_new(m, arena_printf(&m->arena, "%s/%s", base, dtype_name(t)), t,
+                        shape_of(1, &n), bytes);
+}
+
+/* A copy of n with inputs and attributes of its own. */
+static struct node *copy_node(struct model *m, const struct node *n)
+{
+    struct node *t = arena_copy(&m->arena, n, sizeof *n);
+
+    t->in = arena_copy(&m->arena, n->in, (size_t)n->nin * sizeof *n->in);
+    if (n->nattrs > 0)
+        t->attrs = arena_copy(&m->arena, n->attrs, (size_t)n->nattrs * sizeof *n->attrs);
+    return t;
+}
+
+static struct node *float_twin(struct fake *f, const struct node *n, const struct plan_node *pn)
+{
+    float scale = f->p->tensors[pn->tensor].scale, *bias;
+    struct node *t = copy_node(f->m, n);
+
+    t->in[node_weight(n)] = grid_weight(f, n, pn);
     if (pn->nbias == 0)
-        return;
+        return t;
     bias = mem_alloc(pn->nbias * sizeof *bias);
     for (size_t c = 0; c < pn->nbias; c++)
         bias[c] = (float)pn->bias[c] * (scale * pn->scales[pn->nscales == 1 ? 0 : c]);
-    node_set_in(f->m, n, at,
-                constant_new(f->m, arena_printf(&f->m->arena, "%s/bias", n->name), DT_F32,
-                             shape_of(1, (int64_t[]){ (int64_t)pn->nbias }), bias));
+    node_set_in(f->m, t, node_bias(n), row(f->m, n->name, DT_F32, (int64_t)pn->nbias, bias));
+    attr_drop(t, "beta"); /* it is in the bias */
     free(bias);
-    attr_drop(n, "beta");
+    return t;
 }
 
-static void fake_graph(struct faker *f, struct graph *g)
+/* The operator that computes n in integers (op/quantized.c), or NULL. */
+static const struct op *integer_op(const struct node *n, const struct plan_node *pn)
 {
-    struct graph fresh = { .name = g->name };
+    const struct shape *w = &n->in[node_weight(n)]->shape;
 
-    for (int i = 0; i < g->nin; i++)
-        if (f->carry[g->in[i]->id] != NULL)
-            f->through[g->in[i]->id] = add_pair(f, &fresh, g->in[i], f->carry[g->in[i]->id]);
-    for (int i = 0; i < g->nnodes; i++) {
-        struct node *n = g->nodes[i];
-        const struct plan_node *pn = node_weight(n) < 0 ? NULL : plan_node(f->p, n->name);
-
-        if (pn != NULL)
-            fake_weights(f, n, pn);
-        for (int k = 0; k < n->nin; k++)
-            if (n->in[k] != NULL && n->in[k]->id < f->nvalues && f->through[n->in[k]->id] != NULL)
-                n->in[k] = f->through[n->in[k]->id];
-        for (int a = 0; a < n->nattrs; a++)
-            if (n->attrs[a].type == ATTR_GRAPH)
-                fake_graph(f, n->attrs[a].graph);
-        graph_add(f->m, &fresh, n);
-        for (int o = 0; o < n->nout; o++)
-            if (n->out[o] != NULL && f->carry[n->out[o]->id] != NULL)
-                f->through[n->out[o]->id] = add_pair(f, &fresh, n->out[o], f->carry[n->out[o]->id]);
+    if (pn->nbias == 0 && node_bias_value(n) != NULL)
+        return NULL; /* one that is not a constant row */
+    switch (n->op->weight) {
+    case WEIGHT_CONV:
+        return &ops[OP_QCONV];
+    case WEIGHT_CONVT:
+        return &ops[OP_QCONVTRANSPOSE];
+    case WEIGHT_GEMM:
+        return attr_int(n, "transA", 0) == 0 && attr_float(n, "alpha", 1) == 1 ? &ops[OP_QPRODUCT]
+                                                                               : NULL;
+    case WEIGHT_MATMUL:
+        return w->rank == 2 ? &ops[OP_QPRODUCT] : NULL;
+    default:
+        return NULL;
     }
-    for (int i = 0; i < g->nout; i++)
-        if (g->out[i]->id < f->nvalues && f->through[g->out[i]->id] != NULL)
-            g->out[i] = f->through[g->out[i]->id];
-    g->nodes = fresh.nodes;
-    g->nnodes = fresh.nnodes;
-    g->capnodes = fresh.capnodes;
 }
 
-int fake_quantize(struct model *m, const struct plan *p, enum chain chain, struct err *e)
+static struct node *integer_twin(struct fake *f, const struct node *n, const struct plan_node *pn,
+                                 const struct op *op)
 {
-    struct faker f = { .m = m, .p = p, .nvalues = m->nvalues };
+    const struct plan_tensor *x = &f->p->tensors[pn->tensor];
+    const struct value *w = n->in[node_weight(n)];
+    struct node *t = copy_node(f->m, n);
+    float *scales = mem_alloc((size_t)pn->nscales * sizeof *scales);
+    uint8_t zero = (uint8_t)x->zero_point;
+    struct value *weight = value_new(f->m, w->name, DT_I8, w->shape);
 
+    weight->constant = arena_alloc(&f->m->arena, sizeof *weight->constant);
+    *weight->constant = (struct constant){ .datum = datum_add(f->m, pn->weight, pn->nweights),
+                                           .stored = DT_I8,
+                                           .name = w->constant->name };
+    for (int i = 0; i < pn->nscales; i++)
+        scales[i] = x->scale * pn->scales[i];
+    t->op = op;
+    t->nin = 6;
+    t->in = arena_copy(
+        &f->m->arena,
+        (struct value *[]){
+            n->in[0], weight,
+            pn->nbias == 0 ? NULL : row(f->m, n->name, DT_I32, (int64_t)pn->nbias, pn->bias),
+            row(f->m, n->name, DT_F32, pn->nscales, scales),
+            row(f->m, x->name, DT_F32, 1, &x->scale),
+            row(f->m, x->name, x->is_signed ? DT_I8 : DT_U8, 1, &zero) },
+        6 * sizeof(struct value *));
+    free(scales);
+    return t;
+}
+
+struct making {
+    struct fake *f;
+    bool integer;
+};
+
+static void make_twins(struct graph *g, void *ctx)
+{
+    struct making *x = ctx;
+    struct fake *f = x->f;
+
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        const struct plan_node *pn = node_weight(n) < 0 ? NULL : plan_node(f->p, n->name);
+        const struct op *op;
+
+        if (pn == NULL)
+            continue;
+        op = x->integer ? integer_op(n, pn) : NULL;
+        f->node[pn - f->p->nodes] = n->id;
+        f->twins[n->id] = op != NULL ? integer_twin(f, n, pn, op) : float_twin(f, n, pn);
+    }
+}
+
+int fake_init(struct fake *f, struct model *m, const struct plan *p, enum chain chain, bool integer,
+              struct err *e)
+{
+    struct making x;
+    const struct plan_tensor **carry;
+
+    *f = (struct fake){ .m = m, .p = p, .chain = chain };
+    x = (struct making){ f, integer };
     if (strcmp(m->digest, p->model) != 0)
         return err_set(e, "the plan is of model %s, this is model %s", p->model, m->digest);
     if (plan_fits(p, m, e) < 0)
         return -1;
-    f.through = NEW_ARRAY(struct value *, (size_t)m->nvalues);
-    f.carry = chain_find(m, p, chain);
-    fake_graph(&f, m->graph);
-    model_index(m);
-    free(f.through);
-    free(f.carry);
+    f->twins = NEW_ARRAY(const struct node *, (size_t)m->nnodes);
+    f->node = NEW_ARRAY(int, (size_t)p->nnodes);
+    f->grids = NEW_ARRAY(struct snap, (size_t)p->ntensors);
+    for (int i = 0; i < p->ntensors; i++) {
+        const struct plan_tensor *t = &p->tensors[i];
+
+        f->grids[i] = (struct snap){ t->scale, t->zero_point, t->is_signed ? -128 : 0,
+                                     t->is_signed ? 127 : 255 };
+    }
+    graph_each(m->graph, make_twins, &x);
+    carry = chain_find(m, p, chain);
+    f->keep = NEW_ARRAY(bool, (size_t)m->nvalues);
+    for (int i = 0; i < m->nvalues; i++)
+        f->keep[i] = carry[i] != NULL;
+    free(carry);
     return 0;
+}
+
+void fake_release(struct fake *f)
+{
+    free(f->twins);
+    free(f->node);
+    free(f->grids);
+    free(f->keep);
+    *f = (struct fake){ 0 };
+}
+
+void fake_changes(const struct fake *f, const bool *in, struct changes *c)
+{
+    struct plan part = *f->p;
+    const struct plan_tensor **carry;
+    const struct snap **snaps = NEW_ARRAY(const struct snap *, (size_t)f->m->nvalues);
+    bool *twins = NEW_ARRAY(bool, (size_t)f->m->nnodes);
+
+    part.nodes = NEW_ARRAY(struct plan_node, (size_t)f->p->nnodes);
+    part.nnodes = 0;
+    for (int i = 0; i < f->p->nnodes; i++)
+        if (in == NULL || in[i]) {
+            part.nodes[part.nnodes++] = f->p->nodes[i];
+            twins[f->node[i]] = true;
+        }
+    carry = chain_find(f->m, &part, f->chain);
+    for (int i = 0; i < f->m->nvalues; i++)
+        if (carry[i] != NULL && f->m->values[i]->constant == NULL)
+            snaps[i] = &f->grids[carry[i] - f->p->tensors];
+    free(part.nodes);
+    free(carry);
+    *c = (struct changes){ twins, snaps };
+}
+
+void fake_changes_release(struct changes *c)
+{
+    free((void *)c->twins);
+    free((void *)c->snaps);
+    *c = (struct changes){ 0 };
 }

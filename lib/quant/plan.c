@@ -69,6 +69,8 @@ static void pack_tensor(const struct plan_tensor *t, Dopt__Plan__Tensor *m)
     m->how = (char *)t->how;
     m->clipped = t->clipped;
     m->sqnr = t->sqnr;
+    m->n_factor = t->nfactors;
+    m->factor = (double *)t->factor;
 }
 
 /* Where a weight lies; that of several nodes lies there once. `written`: weight name -> its last node. */
@@ -215,7 +217,15 @@ int plan_unpack(struct plan *p, const void *plan, size_t plansize, const void *q
                                                           t->high,
                                                           arena_strdup(&p->arena, t->how),
                                                           t->clipped,
-                                                          t->sqnr };
+                                                          t->sqnr,
+                                                          NULL,
+                                                          0 };
+        if (t->n_factor > 0) {
+            struct plan_tensor *pt = &p->tensors[p->ntensors - 1];
+
+            pt->factor = arena_copy(&p->arena, t->factor, t->n_factor * sizeof *t->factor);
+            pt->nfactors = t->n_factor;
+        }
         if (!(t->scale > 0) || t->zero_point < -128 || t->zero_point > 255) {
             err_set(e, "tensor %s: PLAN section is damaged", t->name);
             goto out;

@@ -20,6 +20,9 @@ struct plan_tensor {
     float low, high;      /* what the grid covers */
     const char *how;      /* "minmax", "mse 0.91", … */
     double clipped, sqnr; /* share of values outside the grid; dB on the observed values */
+    const double
+        *factor; /* equalized: what each of its nfactors channels is divided by; else NULL */
+    size_t nfactors;
 };
 
 struct plan_node {

@@ -355,6 +355,8 @@ static void take_rescaled(void *ctx, long i, const void *item)
     pt->min = c->min;
     pt->max = c->max;
     pt->how = arena_printf(&z->p->arena, "%s, equalized", pt->how);
+    pt->factor = z->factors.of[z->chosen[i]];
+    pt->nfactors = (size_t)stats_of(z, z->m->values[z->chosen[i]])->channels.n;
 }
 
 static int equalize_layers(struct quantizer *z)

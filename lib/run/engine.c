@@ -247,6 +247,13 @@ static void constant_prepare(struct engine *g, const struct value *v)
     }
 }
 
+static void constants_prepare(struct engine *g, const struct node *n)
+{
+    for (int k = 0; k < n->nin; k++)
+        if (k != node_weight(n))
+            constant_prepare(g, n->in[k]);
+}
+
 /* Constants as the kernels read them: float16 weights of float32 values are widened here, folded
  * factors applied, odd addresses left, unless the only reader prepares the weight itself. */
 static void constants_load(struct engine *g)
@@ -269,18 +276,52 @@ static void constants_load(struct engine *g)
         const struct graph *graph = g->schedules[s].graph;
 
         for (int i = 0; i < g->schedules[s].nsteps; i++) {
-            const struct node *n = g->schedules[s].steps[i].node;
+            const struct step *step = &g->schedules[s].steps[i];
 
-            for (int k = 0; k < n->nin; k++)
-                if (k != node_weight(n))
-                    constant_prepare(g, n->in[k]);
+            constants_prepare(g, step->node);
+            if (step->twin != NULL)
+                constants_prepare(g, step->twin->node);
         }
         for (int i = 0; i < graph->nout; i++)
             constant_prepare(g, graph->out[i]);
     }
 }
 
+/* The step that runs twin n in place of s. What n has more of are constants, which are never released. */
+static struct step *twin_of(struct engine *g, const struct step *s, const struct node *n)
+{
+    struct step *t = arena_copy(&g->arena, s, sizeof *s);
+    int nin = s->node->nin;
+
+    t->node = n;
+    t->run = n->op->run;
+    t->layout = n->op->layout;
+    t->index = g->nsteps++;
+    t->last = arena_alloc(&g->arena, (size_t)(n->nin + 1) * sizeof *t->last);
+    for (int k = 0; k < nin && k < n->nin; k++)
+        t->last[k] = s->last[k];
+    t->last[n->nin] = s->last[nin];
+    return t;
+}
+
+static void add_twins(struct engine *g, const struct node *const *twins)
+{
+    for (int k = 0; k < g->nschedules; k++)
+        for (int i = 0; i < g->schedules[k].nsteps; i++) {
+            struct step *s = &g->schedules[k].steps[i];
+
+            if (twins[s->node->id] != NULL)
+                s->twin = twin_of(g, s, twins[s->node->id]);
+        }
+}
+
 struct engine *engine_new(const struct model *m, const bool *keep)
+{
+    return engine_new_twins(m, keep, NULL);
+}
+
+struct engine *engine_new_twins(const struct model *m, const bool *keep,
+                                const struct node *const *twins)
 {
     struct engine *g = NEW(struct engine);
     struct compile c = { .g = g, .uses = model_uses(m) };
@@ -295,11 +336,67 @@ struct engine *engine_new(const struct model *m, const bool *keep)
     memset(c.position, -1, (size_t)m->nvalues * sizeof *c.position);
     c.fused = NEW_ARRAY(bool, (size_t)m->nnodes);
     graph_each(m->graph, schedule_graph, &c);
+    if (twins != NULL)
+        add_twins(g, twins);
     constants_load(g);
     free(c.uses);
     free(c.position);
     free(c.fused);
     return g;
+}
+
+struct differing {
+    const struct changes *a, *b;
+    bool found;
+};
+
+static bool snaps_differ(const struct differing *d, const struct value *v)
+{
+    const struct snap *a = v == NULL || d->a->snaps == NULL ? NULL : d->a->snaps[v->id],
+                      *b = v == NULL || d->b->snaps == NULL ? NULL : d->b->snaps[v->id];
+
+    return a != b;
+}
+
+static bool node_differs(const struct differing *d, const struct node *n, struct value **out)
+{
+    bool a = d->a->twins != NULL && d->a->twins[n->id],
+         b = d->b->twins != NULL && d->b->twins[n->id];
+
+    for (int o = 0; o < n->nout; o++)
+        if (snaps_differ(d, out[o]))
+            return true;
+    return a != b;
+}
+
+static void differ_graph(struct graph *g, void *ctx)
+{
+    struct differing *d = ctx;
+
+    for (int i = 0; i < g->nin; i++)
+        d->found |= snaps_differ(d, g->in[i]);
+    for (int i = 0; i < g->nnodes; i++)
+        d->found |= node_differs(d, g->nodes[i], g->nodes[i]->out);
+}
+
+int engine_differ(const struct engine *g, const struct changes *a, const struct changes *b)
+{
+    const struct schedule *sc = &g->schedules[0];
+    struct differing d = { a, b, false };
+
+    for (int i = 0; i < sc->graph->nin; i++)
+        if (snaps_differ(&d, sc->graph->in[i]))
+            return -1;
+    for (int i = 0; i < sc->nsteps; i++) {
+        const struct step *s = &sc->steps[i];
+
+        for (int k = 0; k < s->node->nattrs; k++)
+            if (s->node->attrs[k].type == ATTR_GRAPH)
+                graph_each(s->node->attrs[k].graph, differ_graph, &d);
+        if (d.found || node_differs(&d, s->node, s->out))
+            return i;
+    }
+    return sc->nsteps;
 }
 
 void engine_free(struct engine *g)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "run/profile.h"
 
 enum { EVENTS_MAX = 1 << 20 }; /* of a lane; a longer run keeps its first */
@@ -163,8 +164,13 @@ void profile_text(const struct profile *p, long samples, double peak, struct buf
                 all = { 0 };
 
     for (int k = 0; k < p->g->nschedules; k++)
-        for (int i = 0; i < p->g->schedules[k].nsteps; i++)
-            nodes[p->g->schedules[k].steps[i].index].step = &p->g->schedules[k].steps[i];
+        for (int i = 0; i < p->g->schedules[k].nsteps; i++) {
+            const struct step *s = &p->g->schedules[k].steps[i];
+
+            nodes[s->index].step = s;
+            if (s->twin != NULL)
+                nodes[s->twin->index].step = s->twin;
+        }
     for (int w = 0; w < p->workers; w++)
         for (size_t i = 0; i < n; i++) {
             struct cost c = p->lanes[w].costs[i];
@@ -196,20 +202,6 @@ void profile_text(const struct profile *p, long samples, double peak, struct buf
     free(types);
 }
 
-/* A JSON string: names come from the model. */
-static void put_string(struct buf *out, const char *s)
-{
-    buf_str(out, "\"");
-    for (; *s != '\0'; s++)
-        if (*s == '"' || *s == '\\')
-            buf_printf(out, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            buf_printf(out, "\\u%04x", (unsigned)*s);
-        else
-            buf_put(out, s, 1);
-    buf_str(out, "\"");
-}
-
 void profile_trace(const struct profile *p, struct buf *out)
 {
     const char *comma = "";
@@ -222,9 +214,9 @@ void profile_trace(const struct profile *p, struct buf *out)
             buf_printf(out,
                        "%s{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f,\"cat\":",
                        comma, w + 1, e->start * 1e6, e->length * 1e6);
-            put_string(out, e->step->node->op->name);
+            json_string(out, e->step->node->op->name);
             buf_str(out, ",\"name\":");
-            put_string(out, e->step->node->name);
+            json_string(out, e->step->node->name);
             buf_str(out, "}");
             comma = ",\n";
         }

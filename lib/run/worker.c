@@ -28,6 +28,7 @@ struct worker {
     worker_seen *seen;
     void *ctx;
     struct lane *lane; /* where its time is noted, or NULL */
+    struct changes changes;
 };
 
 /* One step: the call and what it holds while it runs. Made once a worker; a step never runs inside
@@ -97,6 +98,26 @@ static const struct tensor *value_tensor(const struct worker *w, const struct va
     return v->constant != NULL ? &w->g->constants[v->id] : &w->slots[v->id];
 }
 
+/* Puts value `id` on its grid, in place where nobody else sees these bytes. */
+static void snap(struct worker *w, int id)
+{
+    const struct snap *s = w->changes.snaps == NULL ? NULL : w->changes.snaps[id];
+    struct tensor *t = &w->slots[id];
+    const float *from = t->data;
+    size_t n = tensor_size(t) / sizeof *from;
+    struct block *b = t->block;
+
+    if (s == NULL || t->dtype != DT_F32 || n == 0)
+        return;
+    if (b == NULL || b->refs > 1) {
+        t->block = pool_get(&w->pool, tensor_size(t));
+        t->data = t->block->mem;
+    }
+    snap_apply(t->data, from, n, s);
+    if (t->block != b)
+        block_unref(b);
+}
+
 static int subgraph(struct call *c, const struct graph *g, const struct tensor *const *in, int nin,
                     struct tensor *const *out, int nout)
 {
@@ -106,6 +127,7 @@ static int subgraph(struct call *c, const struct graph *g, const struct tensor *
         w->slots[g->in[i]->id] = *in[i];
         if (in[i]->block != NULL)
             block_ref(in[i]->block);
+        snap(w, g->in[i]->id);
     }
     if (run_schedule(w, engine_schedule(w->g, g), c->err) < 0)
         return -1;
@@ -236,10 +258,15 @@ static void frame_init(struct frame *f, struct worker *w, const struct step *s)
 static int run_step(struct worker *w, const struct step *s, struct err *e)
 {
     const struct node *n = s->node;
-    struct frame *f = &w->frames[s->index];
     struct timing timing = { 0 };
+    struct frame *f;
     int rc;
 
+    if (s->twin != NULL && w->changes.twins != NULL && w->changes.twins[n->id]) {
+        s = s->twin;
+        n = s->node;
+    }
+    f = &w->frames[s->index];
     for (int i = 0; i <= n->nin; i++) {
         if (f->call.in[i] != NULL)
             f->in[i] = *value_tensor(w, step_input(s, i));
@@ -263,6 +290,9 @@ static int run_step(struct worker *w, const struct step *s, struct err *e)
             w->slots[s->out[i]->id] = f->out[i];
     if (rc < 0)
         return err_at(e, "node %s: %s", n->name, n->op->name);
+    for (int i = 0; i < n->nout; i++)
+        if (f->call.out[i] != NULL)
+            snap(w, s->out[i]->id);
     for (int i = 0; i < n->nout && w->g->keep != NULL && w->seen != NULL; i++)
         if (s->out[i] != NULL && w->g->keep[s->out[i]->id] &&
             w->seen(w->ctx, s->out[i], &w->slots[s->out[i]->id], e) < 0)
@@ -272,12 +302,17 @@ static int run_step(struct worker *w, const struct step *s, struct err *e)
     return 0;
 }
 
-static int run_schedule(struct worker *w, const struct schedule *sc, struct err *e)
+static int run_steps(struct worker *w, const struct schedule *sc, int from, int to, struct err *e)
 {
-    for (int i = 0; i < sc->nsteps; i++)
+    for (int i = from; i < to; i++)
         if (run_step(w, &sc->steps[i], e) < 0)
             return -1;
     return 0;
+}
+
+static int run_schedule(struct worker *w, const struct schedule *sc, struct err *e)
+{
+    return run_steps(w, sc, 0, sc->nsteps, e);
 }
 
 struct worker *worker_new(const struct engine *g)
@@ -293,6 +328,8 @@ struct worker *worker_new(const struct engine *g)
             const struct step *s = &g->schedules[k].steps[i];
 
             frame_init(&w->frames[s->index], w, s);
+            if (s->twin != NULL)
+                frame_init(&w->frames[s->twin->index], w, s->twin);
         }
     w->outputs = NEW_ARRAY(struct tensor, (size_t)g->model->graph->nout);
     return w;
@@ -348,8 +385,8 @@ static void collect(struct worker *w, int i)
     layout_from_cl(out->data, t->data, &t->shape, dtype_size(t->dtype));
 }
 
-int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
-               struct err *e)
+static int take_inputs(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
+                       struct err *e)
 {
     const struct graph *graph = w->g->model->graph;
 
@@ -361,15 +398,74 @@ int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, voi
 
         *t = in[i];
         t->block = NULL;
+        snap(w, graph->in[i]->id);
         if (w->g->keep != NULL && seen != NULL && w->g->keep[graph->in[i]->id] &&
             seen(ctx, graph->in[i], t, e) < 0)
             return -1;
     }
-    if (run_schedule(w, &w->g->schedules[0], e) < 0)
+    return 0;
+}
+
+int worker_run(struct worker *w, const struct tensor *in, worker_seen *seen, void *ctx,
+               struct err *e)
+{
+    if (take_inputs(w, in, seen, ctx, e) < 0 || run_schedule(w, &w->g->schedules[0], e) < 0)
         return -1;
-    for (int i = 0; i < graph->nout; i++)
+    for (int i = 0; i < w->g->model->graph->nout; i++)
         collect(w, i);
     return 0;
+}
+
+/* What has been computed so far, held: nothing is written over that two hold. */
+static struct tensor *slots_save(const struct worker *w)
+{
+    size_t n = (size_t)w->g->model->nvalues;
+    struct tensor *saved = mem_alloc(n * sizeof *saved);
+
+    memcpy(saved, w->slots, n * sizeof *saved);
+    for (size_t i = 0; i < n; i++)
+        if (saved[i].block != NULL)
+            block_ref(saved[i].block);
+    return saved;
+}
+
+static void slots_restore(struct worker *w, struct tensor *saved)
+{
+    clear(w);
+    memcpy(w->slots, saved, (size_t)w->g->model->nvalues * sizeof *saved);
+    free(saved);
+}
+
+int worker_forks(struct worker *w, const struct tensor *in, const struct fork *forks, int n,
+                 int (*done)(void *ctx, int k, struct worker *w, struct err *e), void *ctx,
+                 struct err *e)
+{
+    const struct schedule *sc = &w->g->schedules[0];
+    struct changes base = w->changes;
+    int at = 0, rc = take_inputs(w, in, NULL, NULL, e);
+
+    for (int k = 0; k < n && rc == 0; k++) {
+        struct tensor *saved;
+
+        rc = run_steps(w, sc, at, forks[k].from, e);
+        at = forks[k].from;
+        saved = slots_save(w);
+        w->changes = *forks[k].changes;
+        if (rc == 0)
+            rc = run_steps(w, sc, at, sc->nsteps, e);
+        for (int i = 0; i < w->g->model->graph->nout && rc == 0; i++)
+            collect(w, i);
+        if (rc == 0)
+            rc = done(ctx, k, w, e);
+        w->changes = base;
+        slots_restore(w, saved);
+    }
+    return rc;
+}
+
+void worker_change(struct worker *w, const struct changes *c)
+{
+    w->changes = c == NULL ? (struct changes){ 0 } : *c;
 }
 
 void worker_time(struct worker *w, struct lane *l)
