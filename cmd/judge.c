@@ -51,7 +51,7 @@ static int emit(const struct judge *j, const struct model *m, const struct plan 
 
     if (out_open(&o, j->path, e) < 0)
         return -1;
-    rc = emission_put(m, p, &options, false, &o, j->path, e);
+    rc = emission_put(m, p, &options, m->framework != FRAMEWORK_TENSORFLOW, &o, j->path, e);
     if (rc == 0)
         rc = out_commit(&o, e);
     out_release(&o);
