@@ -38,6 +38,12 @@ static void print_warning(const char *msg)
     print_line("warning: ", msg);
 }
 
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { SANITIZED = 1 }; /* its report says more than our line */
+#else
+enum { SANITIZED = 0 };
+#endif
+
 /* A mapped file that becomes shorter under us is the user's doing (status 1); anything else is a bug, ours or
  * a library's, and ends as the signal. Either way there is a line, and no temporary file. */
 static void on_fault(int sig)
@@ -62,12 +68,8 @@ void cli_init(const char *tool, const char *usage)
     tool_name = tool;
     usage_text = usage;
     warn_sink = print_warning;
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* their reports say more */
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+    for (size_t i = 0; !SANITIZED && i < sizeof faults / sizeof *faults; i++)
         signal(faults[i], on_fault);
-#else
-    (void)faults;
-#endif
 }
 
 void cli_die(const struct err *e)

@@ -345,13 +345,14 @@ for name, a in ('few', np.zeros(7, 'i4')), ('many', np.zeros(500, 'i4')), ('real
     for i in 1 2; do dopt-observe -c "$ROOT/examples/digits/config.prototxt" --shard $i/2 -o $i.dopt m.dopt; done
     mkfifo late
     dopt-merge -o out.dopt 1.dopt late 2>err 9>&- & # the first is mapped, the second not there yet
-    pid=$!
+    local pid=$! rc
     exec 9>late
     truncate -s 4096 1.dopt
     cat 2.dopt >&9
     exec 9>&-
-    run wait "$pid"
-    [ "$status" -eq 1 ]
+    rc=0
+    wait "$pid" || rc=$?
+    [ "$rc" -eq 1 ]
     [ "$(cat err)" = "dopt-merge: a file became shorter, or its disk failed, while it was read" ]
     [ ! -e out.dopt ]
     [ "$(ls)" = "$(printf '%s\n' 1.dopt 2.dopt err late m.dopt)" ]
