@@ -10,6 +10,7 @@
 #include "onnx/emit.h"
 #include "param/param.h"
 #include "tf/emit.h"
+#include "torch/emit.h"
 
 static const char usage[] =
     "usage: dopt-emit [-hV] [--as grid|qdq] [--float] [--to onnx] [--chain none|safe|all]\n"
@@ -80,7 +81,7 @@ static int emit(const struct options *o, const struct model *m, const struct pla
                 struct out *out, struct err *e)
 {
     if (m->framework == FRAMEWORK_PYTORCH && !o->onnx)
-        return err_unsupported(e, "a PyTorch model is written as ONNX: --to onnx");
+        return torch_emit(m, p, &o->emit, out, e);
     return m->framework == FRAMEWORK_TENSORFLOW && !o->onnx
                ? tf_emit(m, p, &o->emit, out, e)
                : onnx_emit(m, p, &o->emit, out, o->output, e);

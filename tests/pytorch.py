@@ -342,6 +342,23 @@ def scales(a, b, count):
                 assert abs(float(p) - float(q)) <= 2**-15 * abs(float(q)), (x[:3], y[:3], p, q)
 
 
+def script(archive, inputs, got, weights=''):
+    """What torch computes of an archive, its arguments by name. With weights: the state dict that they would have."""
+    import torch
+    net = torch.jit.load(archive)
+    args = {k: torch.from_numpy(v) for k, v in np.load(inputs).items()}
+    with torch.no_grad():
+        out = flat(net(**args))
+    np.savez(got, **{f'{i:03}': v.numpy() for i, v in enumerate(out)})
+    if weights:
+        want, have = torch.load(weights, map_location='cpu'), net.state_dict()
+        want = want.get('state_dict', want)
+        want = {k[7:] if k.startswith('module.') else k: v for k, v in want.items()}
+        assert set(want) == set(have), set(want) ^ set(have)
+        for k, v in want.items():
+            assert torch.equal(v.float(), have[k].float()) and v.shape == have[k].shape, k
+
+
 def close(want, got, limit):
     want, got = np.load(want), np.load(got)
     assert len(want.files) == len(got.files), (want.files, got.files)
@@ -357,7 +374,7 @@ def close(want, got, limit):
 
 
 if __name__ == '__main__':
-    if sys.argv[1] in ('same', 'model', 'vision', 'close', 'trained', 'cifar', 'scales'):
+    if sys.argv[1] in ('same', 'model', 'vision', 'close', 'trained', 'cifar', 'scales', 'script'):
         globals()[sys.argv[1]](*sys.argv[2:])
     else:
         globals()[sys.argv[1]]()
