@@ -9,7 +9,7 @@
 #include "torch/script.h"
 
 /* Behind a name stands the call's first string. A spelling that is missing here is torch.NAME(all arguments).
- * $0 … $9 arguments, @1 the same, a number made a tensor; $a $b $c the results' names; $s the result's shape, $t its
+ * $0 … $9 arguments, @1 the same, a number made a tensor; $a $b $c the results' names; $s the result's shape, the first dim free, $t its
  * type's number, $d its spatial dims; the letters that only one operator has are in `special`. An ! in
  * front: whole statements instead of the first result. Sorted. */
 static const struct spelling {
@@ -22,6 +22,7 @@ static const struct spelling {
     { "bitwise_and", "torch.bitwise_and($0, @1)" },
     { "bitwise_or", "torch.bitwise_or($0, @1)" },
     { "bitwise_xor", "torch.bitwise_xor($0, @1)" },
+    { "expand", "torch.expand($0, $e)" },
     { "gelu none", "torch.gelu($0)" },
     { "gelu tanh", "torch.mul(torch.mul($0, 0.5), torch.add(torch.tanh(torch.mul(torch.add($0, "
                    "torch.mul(torch.pow($0, "
@@ -54,6 +55,7 @@ static const struct spelling {
     { "pad reflect", "torch.reflection_pad$nd($0, $1)" },
     { "pad replicate", "torch.replication_pad$nd($0, $1)" },
     { "prod", "$m" },
+    { "reshape", "torch.reshape($0, $s)" },
     { "rnn_relu", "!$a, $b, = torch.rnn_relu($0, $h, $2, $3, $4, 0., False, $5, $6)" },
     { "rnn_tanh", "!$a, $b, = torch.rnn_tanh($0, $h, $2, $3, $4, 0., False, $5, $6)" },
     { "softsign", "torch.div($0, torch.add(torch.abs($0), 1))" },
@@ -345,6 +347,21 @@ static void padding_mode(struct speller *x)
             buf_printf(x->out, "%d", i);
 }
 
+/* A shape whose first dim follows from the others: batches may have another size than the trace's. */
+static void put_batched(struct speller *x, const TraceValue *v)
+{
+    struct shape s = source_shape(v);
+
+    if (s.rank > 0 && shape_count(&s) > 0)
+        s.dim[0] = -1;
+    put_dims(x->out, (size_t)s.rank, s.dim);
+}
+
+static bool same_batch(const TraceValue *a, const TraceValue *b)
+{
+    return a->n_dims == b->n_dims && a->n_dims > 0 && a->dims[0] == b->dims[0];
+}
+
 static void special(struct speller *x, char code)
 {
     const Call *p = x->p;
@@ -352,7 +369,13 @@ static void special(struct speller *x, char code)
 
     switch (code) {
     case 's':
-        put_dims(x->out, r->n_dims, r->dims);
+        put_batched(x, r);
+        break;
+    case 'e': /* -1: as it was */
+        if (p->args[0]->kind == ARG_VALUE && same_batch(x->s->t->values[p->args[0]->value], r))
+            put_batched(x, r);
+        else
+            put_dims(x->out, r->n_dims, r->dims);
         break;
     case 't':
         buf_printf(x->out, "%d", type_number(r->dtype));
@@ -377,8 +400,12 @@ static void special(struct speller *x, char code)
         padding_mode(x);
         break;
     case 'f': /* channels as rows */
-        if (r->n_dims > 1)
-            put_dims(x->out, 4, (int64_t[]){ r->dims[0], 1, r->dims[1], -1 });
+        if (r->n_dims > 1 && r->dims[0] > 0 && r->dims[1] > 0) {
+            struct shape shape = source_shape(r);
+            int64_t c = r->dims[1], rest = shape_count(&shape) / (r->dims[0] * c);
+
+            put_dims(x->out, 4, (int64_t[]){ -1, 1, c, rest });
+        }
         break;
     case 'w':
         put_dims(x->out, 4, (int64_t[]){ 0, 0, p->args[1]->i / 2, (p->args[1]->i - 1) / 2 });
