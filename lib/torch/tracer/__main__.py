@@ -11,7 +11,7 @@ import struct
 import sys
 import warnings
 
-from tracing import entry, record, stubs, wire
+from tracing import entry, record, script, stubs, wire
 from tracing.record import Unsupported, Value, dtype_of, float32
 from tracing.wire import fields, packed
 
@@ -204,11 +204,21 @@ class Writer:
                 yield from self.inner(a)
 
 
+def definition(r):
+    module = entry.load(r['model'])
+    return entry.named(module, r['entry'], r['states']) if r['entry'] else entry.find(module, r['states'])
+
+
 def trace(r):
     stubs.install()
     import torch
-    module = entry.load(r['model'])
-    name, net, fit = entry.named(module, r['entry'], r['states']) if r['entry'] else entry.find(module, r['states'])
+    if script.is_script(r['model']):
+        net = script.load(r['model'])
+        name, net, fit = type(net).__name__, net, entry.best_fit(net, r['states'])
+        if fit.missing or fit.wrong:
+            raise entry.Wrong(f'the weights do not fit: {fit.text()}')
+    else:
+        name, net, fit = definition(r)
     notes = []
     if fit.extra:
         notes.append(f'{len(fit.extra)} weights of the file have no place in {name} (first {fit.extra[0]})')
