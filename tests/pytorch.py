@@ -7,6 +7,8 @@
   pytorch.py model FILE:EXPRESSION NAME ARG:DIMS...   NAME.pth: random weights for it, NAME.in.npz: random
                            arguments, NAME.want.npz: what torch computes
   pytorch.py vision 'NAME(ARGS)' DIMS ...   the same of torchvision.models, as NAME
+  pytorch.py traced (FILE:EXPRESSION NAME ARG:DIMS...|'NAME(ARGS)' NAME DIMS)   the same of both, and NAME.pt and
+                           NAME-frozen.pt by torch.jit
   pytorch.py scripted float|grid|qdq NAME...   NAME.pt, an emitted archive, in torch
   pytorch.py close WANT GOT LIMIT    outputs in order, relative to the largest magnitude
 SPDX-License-Identifier: Apache-2.0"""
@@ -306,6 +308,25 @@ def vision(*pairs):
         answer(settle(net), what.partition('(')[0], {'x': dims(size)}, True)
 
 
+def traced(what, name, *shapes):
+    """As model or, without FILE, vision; and by torch.jit NAME.pt, traced, and NAME-frozen.pt."""
+    import torch
+    made = []
+
+    def keep(net, *args):
+        made.append(net)
+        return real(net, *args)
+    global answer
+    real, answer = answer, keep
+    model(what, name, *shapes) if '.py:' in what else vision(what, shapes[0])
+    answer = real
+    net, args = made[0], [torch.from_numpy(v) for v in np.load(f'{name}.in.npz').values()]
+    t = torch.jit.trace(net, tuple(args), strict=False, check_trace=False)
+    t.save(f'{name}.pt')
+    torch.save(t.state_dict(), f'{name}.pth')
+    torch.jit.freeze(t.eval()).save(f'{name}-frozen.pt')
+
+
 def trained(what, weights, shape):
     """in.npz and want.npz of a definition with the weights of a file."""
     import torch
@@ -374,7 +395,8 @@ def scripted(kind, *names):
             print(f'{name}: {far:.2g}, {ratio:.1f} dB')
             assert far <= 1e-5 if kind == 'float' else ratio >= (40 if kind == 'qdq' else 25), name
         state = torch.load(f'{name}.pth', map_location='cpu')
-        state, have = state.get('state_dict', state), net.state_dict()
+        state = state.get('state_dict', state)
+        have = {k: v for k, v in net.state_dict().items() if not k.startswith('CONSTANTS.')}  # of a traced source
         state = {k[7:] if k.startswith('module.') else k: v for k, v in state.items()}
         if kind == 'float':
             assert set(state) == set(have), (name, set(state) ^ set(have))
@@ -400,7 +422,7 @@ def close(want, got, limit):
 
 
 if __name__ == '__main__':
-    if sys.argv[1] in ('same', 'model', 'vision', 'close', 'trained', 'cifar', 'scales', 'scripted', 'accuracy'):
+    if sys.argv[1] in ('same', 'model', 'vision', 'close', 'trained', 'cifar', 'scales', 'scripted', 'accuracy', 'traced'):
         globals()[sys.argv[1]](*sys.argv[2:])
     else:
         globals()[sys.argv[1]]()

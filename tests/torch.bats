@@ -266,6 +266,69 @@ prepared() {
     "$PY" "$TORCH" scripted float PNet RNet ONet
 }
 
+# archived NAME SHAPES: NAME.pt and NAME-frozen.pt, read and run, are what torch computes; emitted again, too.
+archived() {
+    for kind in "$1-frozen" "$1"; do
+        dopt-import --input_shape "$2" -o m.dopt "$kind.pt"
+        dopt-run -i "$1.in.npz" -o got.npz m.dopt
+        "$PY" "$TORCH" close "$1.want.npz" got.npz 1e-4
+    done
+    dopt-emit --float -o "$1.pt" m.dopt
+}
+
+@test "TorchScript in: traced and frozen archives are what torch computes, and written again" {
+    nets=(UNet Yolo MaskedTransformer LSTMClassifier GRUEncoder Functional)
+    for name in "${nets[@]}"; do
+        args=$(sed -nE "s/^(class|def) $name\(.*\):  # (.*)/\2/p" "$ROOT/tests/definitions.py")
+        # shellcheck disable=SC2086 # one word an argument
+        "$PY" "$TORCH" traced "$ROOT/tests/definitions.py:$name" "$name" $args 2>/dev/null
+        archived "$name" "${args// /;}"
+    done
+    if "$PY" -c 'import torchvision' 2>/dev/null; then
+        for name in resnet18 mobilenet_v3_small; do
+            "$PY" "$TORCH" traced "$name()" $name 1,3,64,64 2>/dev/null
+            archived $name x:1,3,64,64
+        done
+        nets+=(resnet18 mobilenet_v3_small)
+    fi
+    "$PY" "$TORCH" scripted float "${nets[@]}"
+}
+
+@test "TorchScript in: a scripted archive, a broken one, one that would run something" {
+    "$PY" - <<'END'
+import pickle, torch, zipfile
+net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).eval()
+torch.jit.script(net).save('scripted.pt')
+torch.jit.trace(net, torch.zeros(1, 3, 8, 8)).save('traced.pt')
+z = zipfile.ZipFile('traced.pt')
+def put(name, change):
+    with zipfile.ZipFile(name, 'w') as o:
+        for n in z.namelist():
+            b = change(n.partition('/')[2], z.read(n))
+            if b is not None:
+                o.writestr(n, b)
+def main(f):
+    return lambda n, b: f(b) if 'container' in n and n.endswith('.py') else b
+put('call.pt', main(lambda b: b.replace(b'return', b'_9 = __import__("os").system("touch ran")\n    return')))
+put('name.pt', main(lambda b: b.replace(b'return', b'return nothing\n    return')))
+put('text.pt', main(lambda b: b[:len(b) // 2] + b'((('))
+put('gone.pt', lambda n, b: None if n.startswith('code/__torch__/torch/nn/modules/conv') else b)
+put('loop.pt', main(lambda b: b.replace(b'    return', b'    while True:\n      pass\n    return')))
+evil = b'\x80\x02cos\nsystem\n(X\x09\0\0\0touch rantR.'
+put('evil.pt', lambda n, b: evil if n == 'constants.pkl' else b)
+END
+    for f in *.pt; do
+        [ $f = traced.pt ] && continue
+        status=0
+        dopt-import --input_shape input:1,3,8,8 -o m.dopt $f 2>err || status=$?
+        cat err
+        [ "$status" -eq 1 ] || [ "$status" -eq 3 ]
+        [ "$(wc -l <err)" -eq 1 ] && [ ! -e m.dopt ] && [ ! -e ran ]
+    done
+    fails 3 'scripted: export it with torch.jit.trace' dopt-import --input_shape input:1,3,8,8 -o m.dopt scripted.pt
+    fails 3 "control flow ('while')" dopt-import --input_shape input:1,3,8,8 -o m.dopt loop.pt
+}
+
 @test "through the driver: the same bytes as the pipe, and again after nothing changed" {
     cd "$ROOT/examples/digits"
     out=$BATS_TEST_TMPDIR

@@ -103,13 +103,26 @@ def operators():
     def reduced(f):
         return lambda x, dims=None, keep=False, dtype=None: f(x, dims, keep) if dims else f(x)
 
-    def made(f):
-        return lambda *a, dtype=None, layout=None, device=None, pin_memory=None, **k: f(*a, dtype=dtype_of(dtype))
+    def with_indices(f):
+        return lambda *a: (f(*a), None)
+
+    def norm(x, order=None, dims=None, keep=False, dtype=None):
+        if order not in (None, 1, 2):
+            raise Unsupported(f'norm of order {order}')
+        dims = list(range(len(x.shape))) if dims is None else dims
+        return torch.sum(torch.abs(x), dims, keep) if order == 1 else torch.sqrt(torch.sum(torch.mul(x, x), dims, keep))
+
+    def slice_scatter(x, source, dim=0, start=None, end=None, step=1):
+        y = x.clone()
+        _ops.slice_dim(y, dim, start, end, step).copy_(source)
+        return y
 
     table = dict(
+        slice_scatter=slice_scatter,
         _convolution=conv, convolution=conv, batch_norm=batch_norm,
-        layer_norm=lambda x, s, w, b, eps, *m: F.layer_norm(x, s, w, b, eps),
-        group_norm=lambda x, g, w, b, eps, *m: F.group_norm(x, g, w, b, eps),
+        _convolution_mode=lambda x, w, b, s, p, d, g: getattr(F, f'conv{len(w.shape) - 2}d')(x, w, b, s, p, d, g),
+        layer_norm=lambda x, s, w=None, b=None, eps=1e-5, *m: F.layer_norm(x, s, w, b, eps),
+        group_norm=lambda x, g, w=None, b=None, eps=1e-5, *m: F.group_norm(x, g, w, b, eps),
         instance_norm=lambda x, w, b, mean, var, use, mom, eps, *m: F.instance_norm(x, mean, var, w, b, use, mom, eps),
         embedding=lambda w, i, *m: F.embedding(i, w),
         softmax=lambda x, d, t=None: F.softmax(x, d), log_softmax=lambda x, d, t=None: F.log_softmax(x, d),
@@ -119,17 +132,21 @@ def operators():
         size=lambda x, d=None: list(x.shape) if d is None else x.shape[d],
         slice=lambda x, d=0, a=None, b=None, s=1: _ops.slice_dim(x, d, a, b, s),
         constant_pad_nd=lambda x, p, v=0: F.pad(x, p, 'constant', v),
-        upsample_nearest2d=resize('nearest', False), upsample_nearest1d=resize('nearest', False),
-        upsample_bilinear2d=resize('bilinear', True), upsample_bicubic2d=resize('bicubic', True),
-        upsample_linear1d=resize('linear', True),
-        einsum=lambda eq, ts, *m, **k: torch.einsum(eq, ts), full=made(torch.full), zeros=made(torch.zeros),
-        ones=made(torch.ones), arange=made(torch.arange), tensor=made(torch.tensor),
+        upsample_linear1d=resize('linear', True), upsample_bilinear2d=resize('bilinear', True),
+        upsample_bicubic2d=resize('bicubic', True), upsample_trilinear3d=resize('trilinear', True),
+        einsum=lambda eq, ts, *m, **k: torch.einsum(eq, ts),
+        unsafe_chunk=torch.chunk, unsafe_split=torch.split, im2col=F.unfold, linalg_norm=norm, norm=norm,
+        frobenius_norm=lambda x, d, keep=False: norm(x, 2, d, keep),
         addmm=lambda c, a, b, **k: torch.add(c, torch.matmul(a, b)),
         contiguous=lambda x, *m: x, detach=lambda x: x, clone=lambda x, *m: x.clone(),
         __and__=lambda a, b: a & b, __or__=lambda a, b: a | b, Int=int, NumToTensor=lambda x: x, Float=float,
         TupleConstruct=lambda *a: a, ListConstruct=lambda *a: list(a), device=lambda *a, **k: None,
         floor_divide=lambda a, b: a // b, dim=lambda x: len(x.shape), len=len)
     for n in 1, 2, 3:
+        table[f'adaptive_max_pool{n}d'] = with_indices(getattr(F, f'adaptive_max_pool{n}d'))
+        table[f'max_pool{n}d_with_indices'] = with_indices(getattr(F, f'max_pool{n}d'))
+        table[f'upsample_nearest{n}d'] = resize('nearest', False)
+        table[f'_upsample_nearest_exact{n}d'] = resize('nearest-exact', False)
         table[f'reflection_pad{n}d'] = lambda x, p: F.pad(x, p, 'reflect')
         table[f'replication_pad{n}d'] = lambda x, p: F.pad(x, p, 'replicate')
     for n in 'dropout', 'feature_dropout', 'alpha_dropout':
@@ -159,8 +176,8 @@ class Interpreter:
             if self.zip.getinfo(name).file_size > LIMIT:
                 raise Wrong(f'{name} is too large')
             return self.zip.read(name)
-        except (KeyError, zipfile.BadZipFile) as e:
-            raise Wrong(f'the archive is damaged: {name}: {e}') from None
+        except KeyError:
+            raise Wrong(f'the archive is damaged: it has no {name}') from None
 
     def classes(self, module):
         """name -> its statement, of a file of the code."""
@@ -306,6 +323,10 @@ class Interpreter:
         import torch
         from torch.nn import functional as F
         numbers = NUMBERS.get(name)
+        for k in 'layout', 'device', 'pin_memory', 'memory_format', 'requires_grad':
+            options.pop(k, None)
+        if 'dtype' in options:
+            options['dtype'] = dtype_of(options['dtype']) if plain(options['dtype']) else options['dtype']
         if numbers is not None and plain(*args):
             return numbers(*args, **options)
         f = self.table.get(name)
