@@ -94,9 +94,10 @@ static const char *name_of(const struct options *o)
     return o->path == NULL ? "<stdin>" : o->path;
 }
 
-/* The definition is traced; its weights are a file of their own, which stays mapped. */
-static int import_torch(const struct options *o, struct model *m, const struct shapes *shapes,
-                        struct err *e)
+/* The definition is traced; its weights are a file of their own, which stays mapped, or those that a
+ * TorchScript archive has inside. */
+static int import_torch(const struct options *o, const char *weight, struct model *m,
+                        const struct shapes *shapes, struct err *e)
 {
     static struct blob weights;
     char *tracer;
@@ -104,14 +105,14 @@ static int import_torch(const struct options *o, struct model *m, const struct s
 
     if (o->path == NULL)
         return err_set(e, "a PyTorch definition cannot come through a pipe: name its file");
-    if (o->weight == NULL)
+    if (weight == NULL)
         return err_set(e, "%s: is a PyTorch definition: its weights are needed too, --weight FILE",
                        o->path);
-    if (blob_open(&weights, o->weight, e) < 0)
+    if (blob_open(&weights, weight, e) < 0)
         return -1;
     tracer = cli_share("tracer", "lib/torch/tracer");
     rc = torch_import(m, o->path,
-                      &(struct torch_options){ tracer, o->entry, &weights, o->weight, shapes }, e);
+                      &(struct torch_options){ tracer, o->entry, &weights, weight, shapes }, e);
     free(tracer);
     return rc;
 }
@@ -141,13 +142,14 @@ static int import(const struct options *o, const struct blob *b, struct model *m
     case FORMAT_PYTHON:
         if (o->framework == FRAMEWORK_TENSORFLOW)
             return err_set(e, "%s: is a PyTorch definition: use --framework 5", name);
-        return import_torch(o, m, shapes, e);
+        return import_torch(o, o->weight, m, shapes, e);
     case FORMAT_PTH:
         return err_set(e, "%s: is PyTorch weights: name the definition, and them with --weight",
                        name);
     case FORMAT_TORCHSCRIPT:
-        return err_unsupported(
-            e, "%s: is a TorchScript archive: give the definition (.py) and its weights", name);
+        if (o->framework == FRAMEWORK_TENSORFLOW)
+            return err_set(e, "%s: is a TorchScript archive: use --framework 5", name);
+        return import_torch(o, o->path, m, shapes, e);
     case FORMAT_SAVEDMODEL:
     case FORMAT_METAGRAPH:
     case FORMAT_CHECKPOINT:

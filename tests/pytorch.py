@@ -7,6 +7,9 @@
   pytorch.py model FILE:EXPRESSION NAME ARG:DIMS...   NAME.pth: random weights for it, NAME.in.npz: random
                            arguments, NAME.want.npz: what torch computes
   pytorch.py vision 'NAME(ARGS)' DIMS ...   the same of torchvision.models, as NAME
+  pytorch.py traced (FILE:EXPRESSION NAME ARG:DIMS...|'NAME(ARGS)' NAME DIMS)   the same of both, and NAME.pt and
+                           NAME-frozen.pt by torch.jit
+  pytorch.py scripted float|grid|qdq NAME...   NAME.pt, an emitted archive, in torch
   pytorch.py close WANT GOT LIMIT    outputs in order, relative to the largest magnitude
 SPDX-License-Identifier: Apache-2.0"""
 import argparse
@@ -14,6 +17,7 @@ import collections
 import io
 import os
 import pickle
+import re
 import struct
 import sys
 import zipfile
@@ -304,6 +308,25 @@ def vision(*pairs):
         answer(settle(net), what.partition('(')[0], {'x': dims(size)}, True)
 
 
+def traced(what, name, *shapes):
+    """As model or, without FILE, vision; and by torch.jit NAME.pt, traced, and NAME-frozen.pt."""
+    import torch
+    made = []
+
+    def keep(net, *args):
+        made.append(net)
+        return real(net, *args)
+    global answer
+    real, answer = answer, keep
+    model(what, name, *shapes) if '.py:' in what else vision(what, shapes[0])
+    answer = real
+    net, args = made[0], [torch.from_numpy(v) for v in np.load(f'{name}.in.npz').values()]
+    t = torch.jit.trace(net, tuple(args), strict=False, check_trace=False)
+    t.save(f'{name}.pt')
+    torch.save(t.state_dict(), f'{name}.pth')
+    torch.jit.freeze(t.eval()).save(f'{name}-frozen.pt')
+
+
 def trained(what, weights, shape):
     """in.npz and want.npz of a definition with the weights of a file."""
     import torch
@@ -319,6 +342,17 @@ def trained(what, weights, shape):
     np.savez('in.npz', **{name: x.numpy()})
     with torch.no_grad():
         np.savez('want.npz', **{f'{i:03}': v.numpy() for i, v in enumerate(flat(net.eval()(x)))})
+
+
+def accuracy(*archives):
+    """Per cent of test.npz that each archive gets right."""
+    import torch
+    x, y = torch.from_numpy(np.load('test.npz')['input']), np.load('labels.npz')['label']
+    for a in archives:
+        net = torch.jit.load(a)
+        with torch.no_grad():
+            out = torch.cat([net(x[i:i + 100]) for i in range(0, len(x), 100)])
+        print(100 * (out.argmax(1).numpy() == y).mean())
 
 
 def cifar(count):
@@ -342,6 +376,37 @@ def scales(a, b, count):
                 assert abs(float(p) - float(q)) <= 2**-15 * abs(float(q)), (x[:3], y[:3], p, q)
 
 
+def scripted(kind, *names):
+    """What torch computes of NAME.pt: kind float: of NAME.want.npz, 1e-5 at most, with the state dict of NAME.pth;
+    grid: of NAME.want.npz, 25 dB at least; qdq: of NAME.got.npz, dopt-run's, 40 dB."""
+    import torch
+    for name in names:
+        net = torch.jit.load(f'{name}.pt')
+        args = {k: torch.from_numpy(v) for k, v in np.load(f'{name}.in.npz').items()}
+        own = [a.name for a in net.forward.schema.arguments[1:]]
+        with torch.no_grad():
+            got = flat(net(**args) if set(own) == set(args) else net(*args.values()))
+        want = np.load(f'{name}.got.npz' if kind == 'qdq' else f'{name}.want.npz')
+        assert len(got) == len(want.files), (name, len(got), want.files)
+        for a, b in zip((want[k].astype('f8') for k in want.files), (g.double().numpy() for g in got)):
+            assert a.shape == b.shape or b.ndim == 0, (name, a.shape, b.shape)
+            far = np.abs(a - b).max() / max(np.abs(a).max(), 1e-30)
+            ratio = 10 * np.log10((a**2).sum() / ((a - b)**2).sum()) if (a != b).any() else 999
+            print(f'{name}: {far:.2g}, {ratio:.1f} dB')
+            assert far <= 1e-5 if kind == 'float' else ratio >= (40 if kind == 'qdq' else 25), name
+        state = torch.load(f'{name}.pth', map_location='cpu')
+        state = state.get('state_dict', state)
+        have = {k: v for k, v in net.state_dict().items() if not k.startswith('CONSTANTS.')}  # of a traced source
+        state = {k[7:] if k.startswith('module.') else k: v for k, v in state.items()}
+        if kind == 'float':
+            assert set(state) == set(have), (name, set(state) ^ set(have))
+            for k, v in state.items():
+                assert v.shape == have[k].shape and torch.equal(v.float(), have[k].float()), (name, k)
+        else:
+            assert all(re.search(r'(bias|_\d+)$', k) for k in set(have) - set(state)), name
+            assert any(have[k].is_quantized for k in have) == (kind == 'qdq'), name
+
+
 def close(want, got, limit):
     want, got = np.load(want), np.load(got)
     assert len(want.files) == len(got.files), (want.files, got.files)
@@ -357,7 +422,7 @@ def close(want, got, limit):
 
 
 if __name__ == '__main__':
-    if sys.argv[1] in ('same', 'model', 'vision', 'close', 'trained', 'cifar', 'scales'):
+    if sys.argv[1] in ('same', 'model', 'vision', 'close', 'trained', 'cifar', 'scales', 'scripted', 'accuracy', 'traced'):
         globals()[sys.argv[1]](*sys.argv[2:])
     else:
         globals()[sys.argv[1]]()

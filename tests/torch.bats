@@ -197,6 +197,138 @@ END
     done
 }
 
+# prepared NAME...: NAME.pth, .in.npz, .want.npz and .dopt of what tests/definitions.py has.
+prepared() {
+    for name in "$@"; do
+        args=$(sed -nE "s/^(class|def) $name\(.*\):  # (.*)/\2/p" "$ROOT/tests/definitions.py")
+        # shellcheck disable=SC2086 # one word an argument
+        "$PY" "$TORCH" model "$ROOT/tests/definitions.py:$name" "$name" $args
+        dopt-import --weight "$name.pth" --input_shape "${args// /;}" -o "$name.dopt" "$ROOT/tests/definitions.py:$name"
+    done
+}
+
+@test "to TorchScript, --float: torch computes the same of it, and its state dict is the source's" {
+    nets=(UNet Siamese Yolo MaskedTransformer LSTMClassifier GRUEncoder Detector Tied InPlace Pools Maths)
+    prepared "${nets[@]}"
+    folder=/usr/lib/python3/dist-packages/torchvision/models
+    if [ -e "$folder" ]; then
+        "$PY" "$TORCH" vision 'shufflenet_v2_x1_0()' 1,3,64,64 'mobilenet_v3_small()' 1,3,64,64 2>/dev/null
+        dopt-import --weight shufflenet_v2_x1_0.pth --input_shape x:1,3,64,64 -o shufflenet_v2_x1_0.dopt "$folder/shufflenetv2.py:shufflenet_v2_x1_0()"
+        dopt-import --weight mobilenet_v3_small.pth --input_shape x:1,3,64,64 -o mobilenet_v3_small.dopt "$folder/mobilenetv3.py:mobilenet_v3_small()"
+        nets+=(shufflenet_v2_x1_0 mobilenet_v3_small)
+    fi
+    for name in "${nets[@]}"; do dopt-emit --float -o "$name.pt" "$name.dopt"; done
+    "$PY" "$TORCH" scripted float "${nets[@]}"
+    dopt-emit --float -o again.pt UNet.dopt
+    cmp UNet.pt again.pt
+}
+
+@test "to TorchScript, quantized: near the original on the grid, dopt-run's outputs as qdq" {
+    nets=(UNet Siamese SuperResolution Detector LSTMClassifier)
+    prepared "${nets[@]}"
+    for name in "${nets[@]}"; do
+        dopt-observe -i "$name.in.npz" "$name.dopt" | dopt-quant -o "$name.plan" 2>/dev/null
+        dopt-emit -o "$name.pt" "$name.plan"
+    done
+    "$PY" "$TORCH" scripted grid "${nets[@]}"
+    for name in "${nets[@]}"; do
+        dopt-emit --as qdq -o "$name.pt" "$name.plan"
+        dopt-run -i "$name.in.npz" -o "$name.got.npz" "$name.plan"
+    done
+    "$PY" "$TORCH" scripted qdq "${nets[@]}"
+}
+
+@test "resnet20 in TorchScript: accuracy as float, on the grid, as qdq; a quarter of the size" {
+    need_shared torch
+    "$PY" "$TORCH" cifar 1000
+    dopt-import --weight "$SHARED/data/torch/resnet20-cifar10.th" --input_shape input:1,3,32,32 -o m.dopt "$SHARED/data/torch/resnet20_cifar10.py"
+    dopt-observe -i calib.npz m.dopt | dopt-quant -o p.dopt 2>/dev/null
+    dopt-emit --float -o float.pt p.dopt
+    dopt-emit --param grid.param -o grid.pt p.dopt
+    dopt-emit --as qdq --param qdq.param -o qdq.pt p.dopt
+    cmp grid.param qdq.param
+    [ "$(stat -c %s qdq.pt)" -lt $(($(stat -c %s grid.pt) / 3)) ]
+    "$PY" "$TORCH" accuracy float.pt grid.pt qdq.pt >figures
+    cat figures
+    "$PY" -c 'f, g, q = map(float, open("figures")); assert f > 91 and g > f - 0.6 and q > f - 0.6'
+}
+
+@test "the three nets of MTCNN in TorchScript: what torch makes of the source" {
+    need_shared torch
+    for net in PNet:60,44 RNet:24,24 ONet:48,48; do
+        name=${net%:*}
+        cp "$SHARED/data/torch/${name,,}.pt" "$name.pth"
+        "$PY" "$TORCH" trained "$SHARED/data/torch/mtcnn.py:$name" "$name.pth" "x:1,3,${net#*:}"
+        mv in.npz "$name.in.npz"
+        mv want.npz "$name.want.npz"
+        dopt-import --weight "$name.pth" --input_shape "x:1,3,${net#*:}" "$SHARED/data/torch/mtcnn.py:$name" | dopt-emit --float -o "$name.pt"
+    done
+    "$PY" "$TORCH" scripted float PNet RNet ONet
+}
+
+# archived NAME SHAPES: NAME.pt and NAME-frozen.pt, read and run, are what torch computes; emitted again, too.
+archived() {
+    for kind in "$1-frozen" "$1"; do
+        dopt-import --input_shape "$2" -o m.dopt "$kind.pt"
+        dopt-run -i "$1.in.npz" -o got.npz m.dopt
+        "$PY" "$TORCH" close "$1.want.npz" got.npz 1e-4
+    done
+    dopt-emit --float -o "$1.pt" m.dopt
+}
+
+@test "TorchScript in: traced and frozen archives are what torch computes, and written again" {
+    nets=(UNet Yolo MaskedTransformer LSTMClassifier GRUEncoder Functional)
+    for name in "${nets[@]}"; do
+        args=$(sed -nE "s/^(class|def) $name\(.*\):  # (.*)/\2/p" "$ROOT/tests/definitions.py")
+        # shellcheck disable=SC2086 # one word an argument
+        "$PY" "$TORCH" traced "$ROOT/tests/definitions.py:$name" "$name" $args 2>/dev/null
+        archived "$name" "${args// /;}"
+    done
+    if "$PY" -c 'import torchvision' 2>/dev/null; then
+        for name in resnet18 mobilenet_v3_small; do
+            "$PY" "$TORCH" traced "$name()" $name 1,3,64,64 2>/dev/null
+            archived $name x:1,3,64,64
+        done
+        nets+=(resnet18 mobilenet_v3_small)
+    fi
+    "$PY" "$TORCH" scripted float "${nets[@]}"
+}
+
+@test "TorchScript in: a scripted archive, a broken one, one that would run something" {
+    "$PY" - <<'END'
+import pickle, torch, zipfile
+net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).eval()
+torch.jit.script(net).save('scripted.pt')
+torch.jit.trace(net, torch.zeros(1, 3, 8, 8)).save('traced.pt')
+z = zipfile.ZipFile('traced.pt')
+def put(name, change):
+    with zipfile.ZipFile(name, 'w') as o:
+        for n in z.namelist():
+            b = change(n.partition('/')[2], z.read(n))
+            if b is not None:
+                o.writestr(n, b)
+def main(f):
+    return lambda n, b: f(b) if 'container' in n and n.endswith('.py') else b
+put('call.pt', main(lambda b: b.replace(b'return', b'_9 = __import__("os").system("touch ran")\n    return')))
+put('name.pt', main(lambda b: b.replace(b'return', b'return nothing\n    return')))
+put('text.pt', main(lambda b: b[:len(b) // 2] + b'((('))
+put('gone.pt', lambda n, b: None if n.startswith('code/__torch__/torch/nn/modules/conv') else b)
+put('loop.pt', main(lambda b: b.replace(b'    return', b'    while True:\n      pass\n    return')))
+evil = b'\x80\x02cos\nsystem\n(X\x09\0\0\0touch rantR.'
+put('evil.pt', lambda n, b: evil if n == 'constants.pkl' else b)
+END
+    for f in *.pt; do
+        [ $f = traced.pt ] && continue
+        status=0
+        dopt-import --input_shape input:1,3,8,8 -o m.dopt $f 2>err || status=$?
+        cat err
+        [ "$status" -eq 1 ] || [ "$status" -eq 3 ]
+        [ "$(wc -l <err)" -eq 1 ] && [ ! -e m.dopt ] && [ ! -e ran ]
+    done
+    fails 3 'scripted: export it with torch.jit.trace' dopt-import --input_shape input:1,3,8,8 -o m.dopt scripted.pt
+    fails 3 "control flow ('while')" dopt-import --input_shape input:1,3,8,8 -o m.dopt loop.pt
+}
+
 @test "through the driver: the same bytes as the pipe, and again after nothing changed" {
     cd "$ROOT/examples/digits"
     out=$BATS_TEST_TMPDIR
@@ -210,8 +342,12 @@ END
     dopt -m 0 --framework 5 --model 'digits.py:Digits()' --weight digits.pth --cal_conf config.prototxt --to onnx \
         --output "$out/q.onnx" --input_shape image:1,1,28,28 >"$out/log"
     [ ! "$out/q.onnx" -nt "$out/stamp" ]
+    dopt -m 0 --framework 5 --model 'digits.py:Digits()' --weight digits.pth --cal_conf config.prototxt \
+        --output "$out/q.pt" --input_shape image:1,1,28,28 >"$out/log"
+    grep -q 'Quantize model success' "$out/log"
     cd "$out"
-    fails 3 'a PyTorch model is written as ONNX: --to onnx' dopt-emit -o out.pt q.onnx.work/model.dopt q.onnx.work/plan.dopt
+    dopt-emit -o p.pt q.pt.work/model.dopt q.pt.work/plan.dopt
+    cmp q.pt p.pt
 }
 
 @test "an installed tree finds the tracer" {

@@ -9,20 +9,17 @@
 #include "base/names.h"
 #include "ir/ir.h"
 #include "op/op.h"
+#include "torch/source.h"
 #include "torch/weights.h"
-#include "trace.pb-c.h"
 
 /* Channels, rows: more than that is damage. */
 enum { TORCH_LIST_MAX = 1 << 24 };
 
-typedef Dopt__Trace__Call Call;
-typedef Dopt__Trace__Arg Arg;
-typedef Dopt__Trace__Value TraceValue;
-
 struct import {
     struct model *m;
-    Dopt__Trace__Trace *trace;
+    Trace *trace;
     const struct torch_state *state;
+    int *data, ndata;      /* source_data */
     struct value **values; /* by the trace's number; NULL until somebody reads it */
     struct names used;     /* value names taken */
     struct names named;    /* node names taken */

@@ -8,79 +8,57 @@
 #include "torch/import.h"
 #include "torch/trace.h"
 
-enum { RESULT, INPUT, STATE, LITERAL };
-
-/* ---- is the trace what it should be? ---- */
-
 static int damaged(struct import *c, const char *what, size_t at)
 {
     return err_set(c->err, "the trace is damaged: %s %zu", what, at);
 }
 
-static bool type_fits(uint32_t t)
-{
-    return t == DT_BOOL || t == DT_BF16 || dtype_is_float((enum dtype)t) ||
-           (t >= DT_U8 && t <= DT_I64);
-}
-
-static bool value_fits(const struct import *c, const TraceValue *v)
-{
-    struct shape s;
-    int64_t n;
-
-    if (v->kind > LITERAL || v->n_dims > RANK_MAX || !type_fits(v->dtype))
-        return false;
-    s = shape_of((int)v->n_dims, v->dims);
-    n = shape_count(&s);
-    for (size_t i = 0; i < v->n_dims; i++)
-        if (v->dims[i] < 0)
-            return false;
-    if (n < 0 || (v->kind == STATE && v->tensor >= (uint32_t)c->state->n))
-        return false;
-    return v->kind != LITERAL || v->data.len == (uint64_t)n * dtype_size((enum dtype)v->dtype) ||
-           v->data.len == dtype_size((enum dtype)v->dtype);
-}
-
-static bool arg_fits(const struct import *c, const Arg *a)
-{
-    if (a->kind > 6 || (a->kind == 1 && a->value >= c->trace->n_values))
-        return false;
-    for (size_t i = 0; i < a->n_list; i++)
-        if (!arg_fits(c, a->list[i]))
-            return false;
-    return true;
-}
-
 static int check(struct import *c, const struct weights *w)
 {
-    const Dopt__Trace__Trace *t = c->trace;
-    bool *written = arena_alloc(&c->m->arena, t->n_values + 1);
+    if (c->trace->state >= (uint32_t)w->n)
+        return damaged(c, "state", c->trace->state);
+    c->state = &w->states[c->trace->state];
+    return source_check(c->trace, (uint32_t)c->state->n, c->err);
+}
 
-    if (t->state >= (uint32_t)w->n)
-        return damaged(c, "state", t->state);
-    c->state = &w->states[t->state];
-    for (size_t i = 0; i < t->n_values; i++)
-        if (!value_fits(c, t->values[i]))
-            return damaged(c, "value", i);
-    for (size_t i = 0; i < t->n_calls; i++) {
-        const Call *p = t->calls[i];
+/* Element by element where the file has another type than the definition. */
+static const void *converted(struct import *c, const struct torch_tensor *t, enum dtype to)
+{
+    struct tensor in = { .dtype = t->dtype, .shape = t->shape, .data = (void *)t->data };
+    size_t n = (size_t)shape_count(&t->shape);
+    struct tensor out = { .dtype = to, .shape = t->shape };
 
-        for (size_t k = 0; k < p->n_args; k++)
-            if (!arg_fits(c, p->args[k]))
-                return damaged(c, "argument of call", i);
-        for (size_t k = 0; k < p->n_results; k++) {
-            if (p->results[k] >= t->n_values || t->values[p->results[k]]->kind != RESULT ||
-                written[p->results[k]])
-                return damaged(c, "result of call", i);
-            written[p->results[k]] = true;
-        }
-        if (p->n_results == 0)
-            return damaged(c, "call", i);
+    out.data = arena_alloc(&c->m->arena, n * dtype_size(to));
+    for (size_t i = 0; i < n; i++)
+        if (dtype_is_float(to) || dtype_is_float(t->dtype))
+            tensor_put(&out, i, tensor_get(&in, i));
+        else
+            tensor_put_int(&out, i, tensor_get_int(&in, i));
+    return out.data;
+}
+
+/* All weights, read or not, in front of all other data: they are part of SOURCE. */
+static int add_weights(struct import *c)
+{
+    c->data = source_data(c->trace, &c->m->arena, &c->ndata);
+    for (size_t i = 0; i < c->trace->n_values; i++) {
+        const TraceValue *v = c->trace->values[i];
+        struct shape s = source_shape(v);
+        const struct torch_tensor *t;
+        enum dtype stored = source_stored(v);
+
+        if (v->kind != VALUE_STATE)
+            continue;
+        t = &c->state->tensors[v->tensor];
+        if (shape_count(&t->shape) != shape_count(&s) || v->stored != t->dtype)
+            return damaged(c, "weight", i);
+        if (c->data[i] == c->m->ndata)
+            datum_add(c->m, t->dtype == stored ? t->data : converted(c, t, stored),
+                      (uint64_t)shape_count(&s) * dtype_size(stored));
+        else if (c->m->data[c->data[i]].size != (uint64_t)shape_count(&s) * dtype_size(stored))
+            return damaged(c, "weight", i);
     }
-    for (size_t i = 0; i < t->n_outputs; i++)
-        if (t->outputs[i]->value >= t->n_values)
-            return damaged(c, "output", i);
-    return t->n_outputs == 0 ? damaged(c, "outputs:", 0) : 0;
+    return 0;
 }
 
 /* ---- the graph ---- */
@@ -93,7 +71,7 @@ static void add_inputs(struct import *c)
     for (size_t i = 0; i < c->trace->n_values; i++) {
         const TraceValue *v = c->trace->values[i];
 
-        if (v->kind != INPUT)
+        if (v->kind != VALUE_INPUT)
             continue;
         c->values[i] = value_new(c->m, names_unique(&c->used, &c->m->arena, v->name),
                                  (enum dtype)v->dtype, shape_of((int)v->n_dims, v->dims));
@@ -157,13 +135,13 @@ static int optimize(struct import *c)
         return -1;
     fold_affine(m);
     remove_identities(m);
-    model_prune(m, 0);
+    model_prune(m, c->ndata);
     return infer_model(m, &c->issues, c->err);
 }
 
 static int build(struct import *c, const struct weights *w)
 {
-    if (check(c, w) < 0)
+    if (check(c, w) < 0 || add_weights(c) < 0)
         return -1;
     c->values = arena_alloc(&c->m->arena, (c->trace->n_values + 1) * sizeof(struct value *));
     add_inputs(c);

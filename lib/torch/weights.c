@@ -197,6 +197,32 @@ out:
 
 /* ---- files ---- */
 
+/* TorchScript's: the literals of its code, and the weights of a frozen module. */
+static int read_constants(struct walk *k)
+{
+    struct weights *w = k->w;
+    const struct zip_member *m = zip_find(&w->zip, "constants.pkl");
+    struct torch_state none = { .path = "" }, *s = w->n > 0 ? &w->states[0] : &none;
+    struct cursor c;
+    struct pickle p;
+
+    if (m == NULL)
+        return 0;
+    c = cursor_of(m->data, (size_t)m->size);
+    if (pickle_read(&p, &c, w->arena, k->err) < 0)
+        return err_at(k->err, "constants.pkl");
+    k->from.folder = "constants";
+    for (size_t i = 0; p.root->kind == OBJ_TUPLE && i < p.root->nitems; i++)
+        if (tensor_is(p.root->items[i]) &&
+            add_tensor(k, s, arena_printf(w->arena, "CONSTANTS.c%zu", i), p.root->items[i]) < 0) {
+            free(none.tensors);
+            return -1;
+        }
+    if (s == &none)
+        keep_state(k, s);
+    return 0;
+}
+
 static int read_zip(struct walk *k, const struct blob *b)
 {
     struct weights *w = k->w;
@@ -216,7 +242,7 @@ static int read_zip(struct walk *k, const struct blob *b)
     if (pickle_read(&p, &c, w->arena, k->err) < 0)
         return err_at(k->err, "data.pkl");
     k->from = (struct storages){ w->arena, &w->zip, "data", NULL };
-    return walk(k, p.root, "", 0);
+    return walk(k, p.root, "", 0) < 0 ? -1 : read_constants(k);
 }
 
 /* Behind the pickles: per key the number of elements and the elements. */

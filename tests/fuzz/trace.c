@@ -1,8 +1,9 @@
-/* trace.c: a Trace and weights become a model: the first two bytes are the size of the weights' file, which
+/* trace.c: a Trace and weights become a model, and that a TorchScript archive: the first two bytes are the size of the weights' file, which
  * follows; the rest is the trace.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "format/show.h"
 #include "fuzz.h"
+#include "torch/emit.h"
 #include "torch/import.h"
 #include "torch/weights.h"
 
@@ -13,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct weights w;
     struct model m;
     struct blob b;
+    struct out o;
     size_t n;
     int rc;
 
@@ -27,8 +29,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rc = torch_build(&m, data + 2 + n, size - 2 - n, &w, &e);
         fuzz_check(rc, &e);
     }
-    if (rc == 0)
+    if (rc == 0) {
         model_show(&m, &text);
+        if (out_open(&o, "/dev/null", &e) < 0)
+            abort();
+        rc = torch_emit(&m, NULL, &(struct emit_options){ .as = EMIT_FLOAT }, &o, &e);
+        fuzz_check(rc, &e);
+        out_release(&o);
+    }
     buf_release(&text);
     weights_release(&w);
     model_release(&m);

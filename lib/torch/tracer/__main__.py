@@ -11,7 +11,7 @@ import struct
 import sys
 import warnings
 
-from tracing import entry, record, stubs, wire
+from tracing import entry, record, script, stubs, wire
 from tracing.record import Unsupported, Value, dtype_of, float32
 from tracing.wire import fields, packed
 
@@ -51,14 +51,20 @@ def read_request():
 
 
 def bind(module, fit):
-    """Weights become what the file has under their names."""
-    done = set()
+    """Weights become what the file has under their names; all of them, a shared one once a name."""
+    from torch.nn import Parameter
+    done, states = set(), []
     for name, t in module.entries():
-        if name not in fit.tensors or id(t) in done:
+        if name not in fit.tensors:
             continue
         index, shape, d, data = fit.tensors[name]
+        v = Value('state', t.shape, t.dtype, index=index, data=data, name=name)
+        v.stored, v.parameter = d, isinstance(t, Parameter)
+        states.append(v)
+        if id(t) not in done:
+            t.bind(v)
         done.add(id(t))
-        t.bind(Value('state', t.shape, t.dtype, index=index, name=name, data=data))
+    return states
 
 
 def arguments(module, inputs):
@@ -136,7 +142,7 @@ class Writer:
         if v.name:
             b += wire.data(2, v.name)
         if kind == 2:
-            b += wire.number(5, v.index)
+            b += wire.number(5, v.index) + wire.number(7, v.stored.number) + wire.number(8, int(v.parameter))
         if kind == 3:
             b += wire.data(6, self.literal(v))
         v.id = self.n
@@ -198,15 +204,25 @@ class Writer:
                 yield from self.inner(a)
 
 
+def definition(r):
+    module = entry.load(r['model'])
+    return entry.named(module, r['entry'], r['states']) if r['entry'] else entry.find(module, r['states'])
+
+
 def trace(r):
     stubs.install()
     import torch
-    module = entry.load(r['model'])
-    name, net, fit = entry.named(module, r['entry'], r['states']) if r['entry'] else entry.find(module, r['states'])
+    if script.is_script(r['model']):
+        net = script.load(r['model'])
+        name, net, fit = type(net).__name__, net, entry.best_fit(net, r['states'])
+        if fit.missing or fit.wrong:
+            raise entry.Wrong(f'the weights do not fit: {fit.text()}')
+    else:
+        name, net, fit = definition(r)
     notes = []
     if fit.extra:
         notes.append(f'{len(fit.extra)} weights of the file have no place in {name} (first {fit.extra[0]})')
-    bind(net, fit)
+    states = bind(net, fit)
     net.eval()
     for path, m in net.named_modules():
         m.__dict__['_traced_name'] = path
@@ -224,6 +240,8 @@ def trace(r):
     for n, t in out:
         w.need(t.value)
         results.append(wire.data(8, wire.data(1, n) + wire.number(2, w.value(t.value))))
+    for v in states:  # those that forward() never reads too
+        w.value(v)
     if w.unset is not None:
         raise Unsupported('an output depends on random numbers or uninitialized memory')
     return b''.join([wire.data(3, n) for n in notes] + [wire.data(4, type(net).__name__), wire.number(5, fit.index)] +

@@ -67,9 +67,9 @@ def fit(d, x):
 
 
 class Value:
-    """kind: 'input', 'state' (index: of the weights), 'literal' (data), 'call', 'unset' (random or
-    uninitialized memory: it must not reach an output)."""
-    __slots__ = 'kind', 'shape', 'dtype', 'call', 'index', 'data', 'name', 'id'
+    """kind: 'input', 'state' (index: of the weights; stored: its dtype there), 'literal' (data), 'call',
+    'unset' (random or uninitialized memory: it must not reach an output)."""
+    __slots__ = 'kind', 'shape', 'dtype', 'call', 'index', 'data', 'name', 'id', 'stored', 'parameter'
 
     def __init__(self, kind, shape, dtype, call=None, index=0, data=None, name=''):
         self.kind, self.shape, self.dtype = kind, tuple(shape), dtype
