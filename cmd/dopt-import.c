@@ -133,9 +133,11 @@ static int import(const struct options *o, const struct blob *b, struct model *m
             return err_set(e, "%s: is an ONNX model: use --framework 5", name);
         return onnx_import(m, b, o->path, &(struct import_options){ shapes, nodes }, e);
     case FORMAT_GRAPHDEF:
+    case FORMAT_GRAPHDEF_TEXT:
         if (o->framework == FRAMEWORK_PYTORCH)
             return err_set(e, "%s: is a TensorFlow GraphDef: use --framework 3", name);
-        return tf_import(m, b, o->path, &(struct tf_options){ shapes, nodes }, e);
+        return (f == FORMAT_GRAPHDEF ? tf_import : tf_import_text)(
+            m, b, o->path, &(struct tf_options){ shapes, nodes }, e);
     case FORMAT_PYTHON:
         if (o->framework == FRAMEWORK_TENSORFLOW)
             return err_set(e, "%s: is a PyTorch definition: use --framework 5", name);
@@ -149,15 +151,7 @@ static int import(const struct options *o, const struct blob *b, struct model *m
     case FORMAT_SAVEDMODEL:
     case FORMAT_METAGRAPH:
     case FORMAT_CHECKPOINT:
-        return err_unsupported(e,
-                               "%s: is %s: freeze it into a GraphDef (.pb) first (TensorFlow: "
-                               "convert_variables_to_constants_v2), or convert it with tf2onnx",
-                               name, format_name(f));
-    case FORMAT_GRAPHDEF_TEXT:
-        return err_unsupported(e,
-                               "%s: is %s: write it as a binary .pb (TensorFlow: "
-                               "tf.io.write_graph with as_text=False)",
-                               name, format_name(f));
+        return format_unfrozen(name, f, e);
     case FORMAT_TFLITE:
     case FORMAT_HDF5:
         return err_unsupported(e, "%s: is %s, a frozen GraphDef (.pb) or an ONNX model is needed",
@@ -214,7 +208,7 @@ int main(int argc, char **argv)
     guard_distinct("-o", o.output, "--weight", o.weight);
     if (o.out_nodes != NULL && out_nodes_read(&nodes, o.out_nodes, &e) < 0)
         cli_usage("--out_nodes: %s", e.msg);
-    if (blob_open(&b, o.path, &e) < 0)
+    if (format_folder(o.path, &e) < 0 || blob_open(&b, o.path, &e) < 0)
         cli_die(&e);
     model_init(&m);
     dopt_init(&f);

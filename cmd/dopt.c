@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "cli.h"
+#include "format/guess.h"
 #include "guard.h"
 #include "quant/range.h"
 #include "summary.h"
@@ -243,7 +244,10 @@ static void must_exist(const char *option, const char *path)
 static void check_files(const struct args *a)
 {
     const char *const outputs[][2] = { { "--output", a->output }, { "--compress_conf", a->param } };
+    struct err e;
 
+    if (format_folder(a->model, &e) < 0)
+        cli_die(&e);
     must_exist("--model", a->model);
     must_exist("--cal_conf", a->cal_conf);
     if (a->weight != NULL)

@@ -166,6 +166,16 @@ plan() {
     "$PY" "$ROOT/tests/inputs.py" --close y.npz q.npz 0.02
 }
 
+@test "nodes that share a weight share its scales, which fit the bias of each" {
+    check shared shared.onnx shared.npz
+    dopt-import -o m.dopt shared.onnx
+    dopt-observe -i shared.npz -d -o r.dopt m.dopt
+    dopt-quant -d -o p.dopt m.dopt r.dopt 2>/dev/null
+    dopt-emit --param param --as grid -o grid.onnx m.dopt p.dopt
+    dopt-emit --as qdq -o qdq.onnx m.dopt p.dopt
+    check one_scale shared.onnx param grid.onnx qdq.onnx
+}
+
 @test "an excluded layer stays as in the source, its BatchNorm unfolded" {
     observed
     dopt-quant --exclude '/stem/conv/Conv; branch2.conv.weight' -d -o p.dopt m.dopt r.dopt

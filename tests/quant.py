@@ -171,6 +171,18 @@ def zeros(path, samples):
     np.savez(samples, x=r.rand(20, 3, 8, 8).astype(f32))
 
 
+def shared(path, samples):
+    """Two convolutions of one weight with a channel of zeros, whose inputs are 100 apart, so that their biases are too."""
+    r = np.random.RandomState(5)
+    w = r.randn(4, 3, 3, 3).astype(f32)
+    w[1] = 0
+    save(path, [h.make_node('Mul', ['x', 'c'], ['s'], name='mul'), h.make_node('Conv', ['x', 'w', 'b'], ['p'], name='conv'),
+                h.make_node('Conv', ['s', 'w', 'd'], ['q'], name='small'), h.make_node('Add', ['p', 'q'], ['y'], name='add')],
+         {'w': w, 'b': np.array([.1, .5, -.2, -2], f32), 'd': np.array([0, .4, .1, 0], f32), 'c': np.array(.01, f32)},
+         [1, 3, 8, 8], [1, 4, 6, 6])
+    np.savez(samples, x=r.rand(20, 3, 8, 8).astype(f32))
+
+
 def branch(path, samples):
     """An If whose else branch is never taken: a convolution in each."""
     r = np.random.RandomState(4)
@@ -462,6 +474,16 @@ def raised(source, param, qdq):
     assert np.abs(bq[[1, 3]].astype(f64)).min() > 2 ** 30
     got = bq * bs.astype(f64)
     assert np.allclose(got[[1, 3]], c['b'][[1, 3]], rtol=1e-4), got
+
+
+def one_scale(source, param, grid, qdq):
+    m, p = onnx.load(source), read_param(param)
+    c, a, b = constants(m.graph), p['conv'], p['small']
+    assert (a['scales'] == b['scales']).all(), (a['scales'], b['scales'])
+    assert a['scale'] > 50 * b['scale']
+    for path in grid, qdq:  # and it is there once
+        assert sum(v.size == c['w'].size for v in constants(onnx.load(path).graph).values()) == 1, path
+    assert np.allclose(a['scales'][1], c['d'][1] / (b['scale'] * (2.0 ** 31 - 1)), rtol=2 ** -15, atol=0)
 
 
 # ---- graphs -----------------------------------------------------------------------------------

@@ -70,6 +70,56 @@ as_known() {
     grep -q _FusedMatMul float.pb
 }
 
+@test "recurrent cells in loops with TensorArrays: dynamic_rnn's LSTM and GRU; loops of every kind" {
+    as_known lstm
+    as_known gru
+    as_known loops
+    as_known nested
+    as_known whiles
+    # the weight of a While is the constant that it gets
+    cp got.npz float.npz
+    dopt-observe -i whiles.npz -o obs.dopt m.dopt
+    dopt-quant -o plan.dopt m.dopt obs.dopt 2>/dev/null
+    for as in grid qdq; do
+        dopt-emit --as $as -o $as.pb m.dopt plan.dopt
+        dopt-import --out_nodes while:2 -o m.dopt $as.pb
+        dopt-run -i whiles.npz -o $as.npz m.dopt
+        "$PY" "$TF" --close float.npz $as.npz 0.01
+        "$PY" "$TF" --close float.npz $as.npz 1e-4 && return 1
+        dopt-import --out_nodes "$(tr ' ' ';' <whiles.out)" -o m.dopt whiles.pb
+    done
+}
+
+@test "an LSTM's graph is quantized: its loop stays a loop, as ONNX it is unrolled" {
+    "$PY" "$TF" lstm
+    "$PY" -c 'import numpy as np; np.savez("some.npz", x=np.random.RandomState(3).uniform(-2, 2, (40, 25, 10)).astype("f4"))'
+    quantized lstm.pb some.npz
+    [ "$(dopt-show m.dopt | grep -c '^node .*= Gemm(.*; weight c1$')" -eq 25 ]
+    dopt-run -i lstm.npz -o float.npz m.dopt
+    dopt-run -i lstm.npz -o int8.npz m.dopt plan.dopt
+    "$PY" "$TF" --close float.npz int8.npz 0.03
+    for as in grid qdq; do
+        dopt-emit --as $as -o $as.pb m.dopt plan.dopt
+        dopt-import -o $as.dopt $as.pb
+        dopt-run -i lstm.npz -o $as.npz $as.dopt
+        # the weights are on the grid, and little else is changed
+        "$PY" "$TF" --close float.npz $as.npz 0.01
+        "$PY" "$TF" --close float.npz $as.npz 1e-4 && return 1
+        # shellcheck disable=SC2046 # names without spaces
+        tfjs -o want.npz $as.pb lstm.npz $(cat lstm.out)
+        "$PY" "$TF" --close want.npz $as.npz 1e-5
+    done
+    grep -q NextIteration qdq.pb
+    grep -q FakeQuant qdq.pb
+    [ -d "$ROOT/build/ort/node_modules" ] || skip "the rest needs ONNX Runtime"
+    dopt-emit --to onnx --float -o float.onnx m.dopt
+    dopt-emit --to onnx --as qdq -o int8.onnx m.dopt plan.dopt
+    for as in float int8; do
+        "$ROOT/tests/ort/ort-run.js" -o ort.npz $as.onnx lstm.npz
+        "$PY" "$TF" --close ort.npz $as.npz 1e-5
+    done
+}
+
 # real GRAPH INPUT DIMS SCALE SHIFT OUTPUTS: dopt-run equals TensorFlow.js within 1e-4, and OpenCV where
 # OPENCV says which of its layers the outputs are.
 real() {
@@ -231,6 +281,25 @@ sqnr = 10 * np.log10((a ** 2).sum() / max(((a - b) ** 2).sum(), 1e-30))
 assert sqnr >= 40, sqnr'
 }
 
+@test "a single FakeQuant differs from the plan at ties alone, by one step: TensorFlow rounds them up" {
+    "$PY" "$TF" single
+    dopt-import -o m.dopt single.pb
+    dopt-observe -i single.npz -o obs.dopt m.dopt
+    dopt-quant --method minmax -o plan.dopt m.dopt obs.dopt 2>/dev/null
+    dopt-emit --as qdq --chain none -o qdq.pb m.dopt plan.dopt
+    tfjs -o want.npz qdq.pb single.npz "$(cat single.out)"
+    dopt-run -i single.npz -o got.npz m.dopt plan.dopt
+    "$PY" -c '
+import numpy as np
+x = np.load("single.npz")["x"] * 64.0
+a, b = (np.load(k)[np.load(k).files[0]] * 64.0 for k in ("want.npz", "got.npz"))
+assert np.abs(b - np.rint(x)).max() < 1e-3            # half to even
+assert np.abs(a - np.floor(x + .5)).max() < 1e-3      # half up
+d = np.rint(a - b)
+assert np.abs(d).max() == 1 and (np.abs(x - np.floor(x) - .5)[d != 0] < 1e-3).all(), (d != 0).sum()
+assert (d != 0).sum() == 128, (d != 0).sum()          # every other tie'
+}
+
 @test "FakeQuant ranges give back scale and zero point bit for bit" {
     digits
     dopt-emit --as qdq -o qdq.pb m.dopt plan.dopt
@@ -299,9 +368,51 @@ assert len(b) >= 5'
     fails 3 "model.ckpt.meta: is a TensorFlow checkpoint's graph (.meta): freeze it" dopt-import -o out.dopt model.ckpt.meta
     { head -c 64 /dev/zero; printf '\x57\xfb\x80\x8b\x24\x75\x47\xdb'; } >model.ckpt.index
     fails 3 "model.ckpt.index: is a TensorFlow checkpoint: freeze it" dopt-import -o out.dopt model.ckpt.index
-    printf 'node {\n  name: "x"\n  op: "Placeholder"\n}\n' >graph.pbtxt
-    fails 3 "write it as a binary .pb" dopt-import -o out.dopt graph.pbtxt
+    mkdir -p folder/variables checkpoints empty
+    cp saved_model.pb folder/
+    fails 3 "folder: is a TensorFlow SavedModel: freeze it" dopt-import -o out.dopt folder
+    fails 3 "folder/: is a TensorFlow SavedModel: freeze it" dopt-import -o out.dopt folder/
+    cp model.ckpt.index checkpoints/
+    fails 3 "checkpoints: is a TensorFlow checkpoint: freeze it" dopt-import -o out.dopt checkpoints
+    fails 1 "empty: is a directory" dopt-import -o out.dopt empty
+    echo 'strategy: "Quant_INT8"' >config.prototxt
+    fails 3 "folder: is a TensorFlow SavedModel: freeze it" dopt -m 0 --framework 3 --model folder --cal_conf config.prototxt --output out.pb
     fails 1 "use --framework 3" dopt-import --framework 5 -o out.dopt "$ROOT/examples/digits/digits.pb"
+}
+
+# protobuf's own text writer is the reference; it knows no names of types, TensorFlow's does.
+@test "a graph in text form is the graph" {
+    command -v protoc-c >/dev/null || skip "needs protoc-c"
+    for f in formulas lstm whiles; do
+        "$PY" "$TF" $f
+        protoc-c --proto_path="$ROOT/proto" --decode tensorflow.GraphDef tensorflow.proto <$f.pb |
+            sed -E 's/\b(d?type): 1$/\1: DT_FLOAT/; s/\b(d?type): 3$/\1: DT_INT32/; s/\bb: true$/b: 1/' >$f.pbtxt
+        grep -q DT_FLOAT $f.pbtxt
+        for k in pb pbtxt; do
+            dopt-import --out_nodes "$(tr ' ' ';' <$f.out)" -o $k.dopt $f.$k
+            dopt-emit --float -o $k.pb $k.dopt
+        done
+        cmp pb.pb pbtxt.pb
+    done
+    cat >small.pbtxt <<'END'
+node { name: "x", op: 'Placeholder' attr: < key: "dtype" value { type: DT_FLOAT_REF } > # a comment
+    attr { key: "shape" value { shape { dim: [{ size: 2 }, { size: 0x3 }] } } } } node { name: "y" op: "R" "elu" input: ["x"] }
+END
+    dopt-import -o m.dopt small.pbtxt
+    dopt-show m.dopt | grep -q 'y\[2x3\] = Relu(x\[2x3\])'
+    while IFS=$'\t' read -r status text graph; do
+        echo "$graph" >bad.pbtxt
+        fails "$status" "bad.pbtxt:$text" dopt-import -o out.dopt bad.pbtxt
+    done <<'END'
+1	1:14: name takes a string in quotes, not '3'	node { name: 3 }
+1	1:13: ':' is expected behind name, not '"x"'	node { name "x" }
+1	2:1: a field's name is expected, not the end of the file	node {
+3	1:18: NodeDef has no field 'colour' that dopt could keep: write the graph as a binary .pb	node { name: "x" colour: "red" }
+1	1:38: type takes an integer, not 'DT_FLOT'	node { attr { key: "T" value { type: DT_FLOT } } }
+1	1:26: b takes true or false, not '2'	node { attr { value { b: 2 } } }
+1	1:26: i takes an integer, not '1.5'	node { attr { value { i: 1.5 } } }
+1	1:7: node takes a message in braces, not '"x"'	node: "x" node {}
+END
 }
 
 @test "a graph cut off at any byte gives an error, not a crash" {

@@ -472,7 +472,200 @@ def calls(g):
           want=np.tanh(y).reshape(24, 6))
 
 
-FAMILIES = dict(calls=calls, conv=conv, pool=pool, block=block, elementwise=elementwise, reduce=reduce, array=array, slices=slices, formulas=formulas)
+def single(g):
+    """A product with the unit matrix: all that quantizing changes is x, whose scale is 1/64: 0 to 255/64, with every tie."""
+    x = np.concatenate((np.arange(256) / 64, np.arange(255) / 64 + 1 / 128, [0], g.rng.uniform(0, 4, 512) * 255 / 256)).astype("f4")
+    g.out("MatMul", [g.input("x", x.reshape(-1, 32)), g.const(np.eye(32))])
+
+
+# ---- loops
+
+
+def loop(g, frame, start, cond, body, fixed=()):
+    """A frame as TensorFlow writes it: start: the variables' first values; cond(variables, fixed) -> a name,
+    body(variables, fixed) -> as many names as there are variables. Returns what leaves the loop."""
+    def part(op, i, *inputs, **attrs):
+        return g.node(op, "%s/%s_%s" % (frame, op, i), inputs, T=Type(FLOAT), **attrs)
+
+    enter = [part("Enter", i, v, frame_name=frame, is_constant=False) for i, v in enumerate(start)]
+    fixed = [part("Enter", "fixed_%d" % i, v, frame_name=frame, is_constant=True) for i, v in enumerate(fixed)]
+    merge = [part("Merge", i, v, "%s/NextIteration_%d" % (frame, i), N=2) for i, v in enumerate(enter)]
+    go = g.node("LoopCond", frame + "/LoopCond", [cond(merge, fixed)])
+    switch = [part("Switch", i, v, go) for i, v in enumerate(merge)]
+    inside = [part("Identity", i, v + ":1") for i, v in enumerate(switch)]
+    for i, v in enumerate(body(inside, fixed)):
+        part("NextIteration", i, v)
+    return [part("Exit", i, v) for i, v in enumerate(switch)]
+
+
+def scope(g, name, t=FLOAT):
+    return lambda op, what, *inputs, **attrs: g.node(op, "%s/%s" % (name, what), inputs, **{"T": Type(t), **attrs})
+
+
+def lstm_cell(g, n, units):
+    """BasicLSTMCell: gates i, j, f, o of one product."""
+    def cell(f, x, state, fixed):
+        c, h = state
+        y = f("BiasAdd", "BiasAdd", f("MatMul", "MatMul", f("ConcatV2", "concat", x, h, g.const(1), N=2, Tidx=Type(INT32)), fixed[0]), fixed[1])
+        i = f("Split", "split", g.const(1), y, num_split=4)
+        forget = f("Sigmoid", "forget", f("AddV2", "forget_add", i + ":2", g.const(1.0)))
+        new = f("AddV2", "c", f("Mul", "keep", c, forget), f("Mul", "add", f("Sigmoid", "in", i), f("Tanh", "j", i + ":1")))
+        return [new, f("Mul", "h", f("Tanh", "tanh_c", new), f("Sigmoid", "out", i + ":3"))]
+    weights = [g.weights(n + units, 4 * units, low=-.4, high=.4), g.weights(4 * units)]
+    return cell, weights, [g.const(np.zeros((1, units))) for _ in range(2)]
+
+
+def gru_cell(g, n, units):
+    def cell(f, x, state, fixed):
+        h, = state
+        gates = f("Sigmoid", "gates", f("BiasAdd", "gates/BiasAdd", f("MatMul", "gates/MatMul", f(
+            "ConcatV2", "concat", x, h, g.const(1), N=2, Tidx=Type(INT32)), fixed[0]), fixed[1]))
+        r = f("Split", "split", g.const(1), gates, num_split=2)
+        new = f("Tanh", "candidate", f("BiasAdd", "candidate/BiasAdd", f("MatMul", "candidate/MatMul", f(
+            "ConcatV2", "candidate/concat", x, f("Mul", "reset", r, h), g.const(1), N=2, Tidx=Type(INT32)), fixed[2]), fixed[3]))
+        return [f("AddV2", "h", f("Mul", "keep", r + ":1", h), f("Mul", "take", f("Sub", "rest", g.const(1.0), r + ":1"), new))]
+    weights = [g.weights(n + units, 2 * units, low=-.4, high=.4), g.weights(2 * units),
+               g.weights(n + units, units, low=-.4, high=.4), g.weights(units)]
+    return cell, weights, [g.const(np.zeros((1, units)))]
+
+
+def rnn(g, make, steps=25, n=10, units=12):
+    """dynamic_rnn and a dense head, as Arm's keyword graphs have them."""
+    x = g.random("x", 1, steps, n, low=-2, high=2)
+    cell, weights, zero = make(g, n, units)
+    f = scope(g, "rnn")
+    major = f("Transpose", "transpose", x, g.const([1, 0, 2]), Tperm=Type(INT32))
+    length = f("StridedSlice", "steps", f("Shape", "shape", major, out_type=Type(INT32)), g.const([0]), g.const([1]),
+               g.const([1]), shrink_axis_mask=1, Index=Type(INT32))
+    ta = [f("TensorArrayV3", t, length, dtype=Type(FLOAT), dynamic_size=False, element_shape=Shape([1, d]),
+            clear_after_read=True, identical_element_shapes=True, tensor_array_name=t) for t, d in (("out", units), ("in", n))]
+    flow = f("TensorArrayScatterV3", "scatter", ta[1], f("Range", "range", g.const(0), length, g.const(1), Tidx=Type(INT32)),
+             major, ta[1] + ":1")
+    b = scope(g, "rnn/while/cell")
+    k = scope(g, "rnn/while", INT32)
+
+    def go(v, fixed):
+        return k("LogicalAnd", "LogicalAnd", k("Less", "Less", v[0], fixed[0]), k("Less", "Less_1", v[1], fixed[0]))
+
+    def body(v, fixed):
+        xt = k("TensorArrayReadV3", "read", fixed[2], v[1], fixed[3], dtype=Type(FLOAT))
+        state = cell(b, xt, v[3:], fixed[4:])
+        out = k("TensorArrayWriteV3", "write", fixed[1], v[1], state[-1], v[2])
+        return [k("AddV2", "add", v[0], g.const(1)), k("AddV2", "add_1", v[1], g.const(1)), out] + state
+
+    done = loop(g, "rnn/while/context", [g.const(0), g.const(0), ta[0] + ":1"] + zero, go, body, [length, ta[0], ta[1], flow] + weights)
+    size = f("TensorArraySizeV3", "size", ta[0], done[2])
+    all = f("TensorArrayGatherV3", "gather", ta[0], f("Range", "range_1", g.const(0), size, g.const(1), Tidx=Type(INT32)), done[2],
+            dtype=Type(FLOAT), element_shape=Shape([1, units]))
+    g.node("TensorArrayCloseV3", "close", [ta[1]])
+    g.out("Transpose", [all, g.const([1, 0, 2])], Tperm=Type(INT32))
+    g.out("Softmax", [f("BiasAdd", "dense/BiasAdd", f("MatMul", "dense/MatMul", done[-1], g.weights(units, 6)), g.weights(6))])
+
+
+def lstm(g):
+    rnn(g, lstm_cell)
+
+
+def gru(g):
+    rnn(g, gru_cell)
+
+
+def branch(f, k, number, v):
+    """Twice v where the number is even, else -v."""
+    taken = k("Less", "even", k("FloorMod", "mod", number, "two"), "one")
+    s = f("Switch", "branch", v, taken)
+    return f("Merge", "merge", f("Neg", "neg", s), f("Mul", "twice", s + ":1", "2.0"), N=2)
+
+
+def loops(g):
+    """A counter, a condition within, a loop that never runs; TensorArrays that grow, are split and joined."""
+    x = g.random("x", 3, 4)
+    k, f = scope(g, "count", INT32), scope(g, "count")
+    for name, v in (("one", 1), ("two", 2), ("2.0", 2.0)):
+        g.const(v, name=name)
+    g.outputs += loop(g, "count", [g.const(0), x], lambda v, _: k("Less", "Less", v[0], g.const(5)), lambda v, c: [
+        k("AddV2", "add", v[0], "two"), f("Mul", "mul", v[1], c[0])], [g.weights(4)])
+    kb, fb = scope(g, "b", INT32), scope(g, "b")
+    g.outputs += loop(g, "b", [g.const(0), x], lambda v, _: kb("Less", "Less", v[0], g.const(3)), lambda v, c: [
+        kb("AddV2", "add", v[0], "one"), fb("AddV2", "sum", branch(fb, kb, v[0], v[1]), c[0])], [x])
+    g.outputs += loop(g, "never", [g.const(9), x], lambda v, _: k("Less", "never", v[0], g.const(5)), lambda v, _: [
+        v[0], f("Neg", "neg", v[1])])
+    array = dict(dtype=Type(FLOAT), element_shape=Shape([-1, 4]), clear_after_read=False, identical_element_shapes=False)
+    ta = f("TensorArrayV3", "ta", g.const(0), dynamic_size=True, tensor_array_name="ta", **array)
+    flow = f("TensorArrayWriteV3", "w0", ta, g.const(0), x, ta + ":1")
+    flow = f("TensorArrayWriteV3", "w1", ta, g.const(1), f("Neg", "minus", x), flow)
+    g.out("TensorArrayConcatV3", [ta, flow], dtype=Type(FLOAT))
+    g.out("TensorArrayGatherV3", [ta, g.const([1, 0]), flow], dtype=Type(FLOAT), element_shape=Shape([3, 4]))
+    tb = f("TensorArrayV3", "tb", g.const(2), dynamic_size=False, tensor_array_name="tb", **array)
+    flow = f("TensorArraySplitV3", "split", tb, x, g.const([1, 2], "i4"), tb + ":1")
+    g.out("TensorArrayReadV3", [tb, g.const(1), flow], dtype=Type(FLOAT))
+
+
+def nested(g):
+    """A loop within a loop, whose number of iterations the outer one counts; tfjs cannot run it."""
+    x = g.random("x", 3, 4)
+    ki, fi, ko, fo = scope(g, "inner", INT32), scope(g, "inner"), scope(g, "outer", INT32), scope(g, "outer")
+    for name, v in (("one", 1), ("two", 2), ("2.0", 2.0)):
+        g.const(v, name=name)
+
+    def outer(v, c):
+        i = loop(g, "inner", [g.const(0), v[1]], lambda w, d: ki("Less", "Less", w[0], d[0]),
+                 lambda w, d: [ki("AddV2", "add", w[0], "one"), fi("AddV2", "sum", w[1], d[1])], [v[0], c[0]])
+        return [ko("AddV2", "add", v[0], "one"), fo("Sub", "sub", branch(fo, ko, v[0], i[1]), c[0])]
+
+    g.outputs += loop(g, "outer", [g.const(1), x], lambda v, _: ko("Less", "Less", v[0], g.const(4)), outer, [x])
+    a = y = g.inputs["x"]
+    for i in (1, 2, 3):
+        y = (y + i * a) * (2 if i % 2 == 0 else -1) - a
+    g.want = dict(zip(g.outputs, (np.int32(4), y)))
+
+
+def whiles(g):
+    """While with functions; lists of tensors that are made, read, set, pushed to, split and joined."""
+    x = g.random("x", 5, 1, 3)
+    a, w = g.inputs["x"], g.rng.uniform(-1, 1, (3, 3)).astype("f4")
+    cond, body = Graph(), Graph()
+    cond.node("Less", "less", ["i", "n"], T=Type(INT32))
+    g.function("going", ["i", "n", "h", "from", "to", "w"], ["r"], cond, r="less:z:0")
+    body.node("Const", "one", dtype=Type(INT32), value=tensor(np.int32(1)))
+    body.node("Const", "shape", dtype=Type(INT32), value=tensor(np.int32([1, 3])))
+    body.node("AddV2", "next", ["i", "one:output:0"], T=Type(INT32))
+    body.node("TensorListGetItem", "x", ["from", "i", "shape:output:0"], element_dtype=Type(FLOAT))
+    body.node("MatMul", "product", ["h", "w"], T=Type(FLOAT))
+    body.node("AddV2", "sum", ["product:product:0", "x:item:0"], T=Type(FLOAT))
+    body.node("Tanh", "state", ["sum:z:0"], T=Type(FLOAT))
+    body.node("TensorListSetItem", "list", ["to", "i", "state:y:0"], element_dtype=Type(FLOAT))
+    g.function("step", ["i", "n", "h", "from", "to", "w"], ["i1", "n1", "h1", "f1", "t1", "w1"], body, i1="next:z:0", n1="n",
+               h1="state:y:0", f1="from", t1="list:output_handle:0", w1="w")
+    f = scope(g, "list")
+    length, dims = g.const(5), g.const([1, 3])
+    start = f("TensorListFromTensor", "from", x, dims, element_dtype=Type(FLOAT))
+    into = f("TensorListReserve", "reserve", dims, length, element_dtype=Type(FLOAT))
+    h, rows = np.zeros((1, 3), "f4"), []
+    for i in range(5):
+        h = np.tanh(h @ w + a[i])
+        rows.append(h)
+    for op in ("While", "StatelessWhile"):
+        loop = g.node(op, op.lower(), [g.const(0), length, g.const(np.zeros((1, 3))), start, into, g.const(w)],
+                      cond=Func("going"), body=Func("step"))
+        g.outputs.append(loop + ":2")
+        g.want[loop + ":2"] = h
+        g.out("TensorListStack", [loop + ":4", dims], element_dtype=Type(FLOAT), num_elements=-1, want=np.stack(rows))
+    g.out("TensorListStack", [start, dims], element_dtype=Type(FLOAT), num_elements=-1, want=a)
+    g.out("TensorListLength", [start], want=np.int32(5))
+    g.out("TensorListGather", [start, g.const([3, 1]), dims], element_dtype=Type(FLOAT), want=a[[3, 1]])
+    empty = f("EmptyTensorList", "empty", dims, g.const(-1), element_dtype=Type(FLOAT))
+    one = f("TensorListPushBack", "push", empty, x, element_dtype=Type(FLOAT))
+    two = f("TensorListPushBack", "again", one, f("Neg", "neg", x), element_dtype=Type(FLOAT))
+    c = g.out("TensorListConcatV2", [two, dims, g.const([], "i8")], element_dtype=Type(FLOAT), want=np.concatenate((a, -a)))
+    g.outputs.append(c + ":1")
+    g.want[c + ":1"] = np.array([5, 5], "i8")
+    g.out("TensorListLength", [one], want=np.int32(1))
+    parts = f("TensorListSplit", "parts", x, dims, g.const([2, 3]), element_dtype=Type(FLOAT))
+    g.out("TensorListGetItem", [parts, g.const(1), dims], element_dtype=Type(FLOAT), want=a[2:])
+
+
+FAMILIES = dict(single=single, lstm=lstm, gru=gru, loops=loops, nested=nested, whiles=whiles, calls=calls, conv=conv, pool=pool, block=block, elementwise=elementwise, reduce=reduce, array=array, slices=slices, formulas=formulas)
 
 
 def broken(folder):
@@ -526,6 +719,46 @@ def broken(folder):
     one("switch", 3, "is not known before the graph runs", lambda g: g.node("Merge", "y", [g.node(
         "Switch", "s", [x(g), g.input("p", np.array(True))]), "s:1"]))
     one("shapes", 1, "node y", lambda g: g.node("Add", "y", [x(g), g.weights(7)]))
+    number = lambda g: scope(g, "l", INT32)
+    one("endless", 3, "node l/Exit_0: Exit: more than 4096 iterations", lambda g: g.node("Identity", "y", loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.const(5)), lambda v, _: v)))
+    one("unknown_end", 3, "a loop whose condition only running tells (it reads 'l/less')", lambda g: g.node("Identity", "y", loop(
+        g, "l", [x(g)], lambda v, _: number(g)("Less", "less", number(g)("Max", "max", v[0], g.const([0, 1, 2, 3])), g.const(1.0)), lambda v, _: v)))
+
+    def free_steps(g):
+        v = g.input("x", np.zeros((7, 4), "f4"), dims=(-1, 4))
+        f = scope(g, "f", INT32)
+        n = f("Max", "n", f("Shape", "s", v, out_type=Type(INT32)), g.const(0))  # 4 as long as there are at most 4
+        m = f("Min", "m", f("Shape", "t", v, out_type=Type(INT32)), g.const(0))
+        for end in (n, m):
+            g.node("Identity", end + "y", loop(g, end, [g.const(0)], lambda w, c: f("Less", end[2:] + "less", w[0], c[0]), lambda w, c: [
+                f("AddV2", end[2:] + "add", w[0], g.const(1))], [end]))
+
+    one("free_steps", 3, "1 unsupported: node f/m/Exit_0: Exit: a loop whose condition only running tells", free_steps)
+    one("inside", 3, "node l/Enter_0: Enter: a tensor inside a loop", lambda g: loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.const(5)), lambda v, _: v) and g.node("LogicalNot", "y", ["l/LoopCond"]))
+    one("own_end", 1, "Exit: loop 'l' reads what it ends with", lambda g: g.node("Identity", "y", loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], "l/Exit_0"), lambda v, _: v)))
+    one("no_loop", 1, "node y: Exit: it leaves no loop", lambda g: g.node("Relu", "z", [g.node("Exit", "y", [x(g)])]))
+    one("no_frame", 1, "node e: Enter: a node of loop 'l' reads it", lambda g: g.node("Identity", "y", loop(
+        g, "l", [g.const(0)], lambda v, _: number(g)("Less", "less", v[0], g.node("Enter", "e", [g.const(3)], frame_name="m")), lambda v, _: v)))
+
+    def array(g, *more):
+        f = scope(g, "f")
+        ta = f("TensorArrayV3", "ta", g.const(2), dtype=Type(FLOAT))
+        return f, ta, f("TensorArrayWriteV3", "w", ta, g.const(0), x(g), ta + ":1")
+
+    def read(i):
+        def make(g):
+            f, ta, flow = array(g)
+            f("TensorArrayReadV3", "r", ta, g.const(i), flow)
+        return make
+
+    one("unwritten", 3, "node f/r: TensorArrayReadV3: item 1 was never written", read(1))
+    one("beyond", 1, "node f/r: TensorArrayReadV3: item 2 of a list of 2", read(2))
+    one("list_out", 1, "node f/w: TensorArrayWriteV3: the output is a list of tensors", array)
+    one("list_in", 3, "node y: Relu: input 0 (f/w) is a list of tensors", lambda g: g.node("Relu", "y", array(g)[2:]))
+    one("no_list", 3, "node y: TensorListLength: a list that import cannot follow", lambda g: g.node("TensorListLength", "y", [x(g)]))
     with open(folder + "/list", "w") as f:
         f.writelines(listed)
 

@@ -1,13 +1,12 @@
 /* err.c: see err.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 
-static void set(struct err *e, enum err_status status, const char *fmt, va_list ap)
+int err_vset(struct err *e, enum err_status status, const char *fmt, va_list ap)
 {
     const char *cause = strerror(errno);
     size_t n;
@@ -17,6 +16,7 @@ static void set(struct err *e, enum err_status status, const char *fmt, va_list 
     n = strlen(e->msg);
     if (n > 0 && fmt[strlen(fmt) - 1] == ':')
         snprintf(e->msg + n, sizeof e->msg - n, " %s", cause);
+    return -1;
 }
 
 int err_set(struct err *e, const char *fmt, ...)
@@ -24,7 +24,7 @@ int err_set(struct err *e, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    set(e, ERR_INPUT, fmt, ap);
+    err_vset(e, ERR_INPUT, fmt, ap);
     va_end(ap);
     return -1;
 }
@@ -34,7 +34,7 @@ int err_unsupported(struct err *e, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    set(e, ERR_UNSUPPORTED, fmt, ap);
+    err_vset(e, ERR_UNSUPPORTED, fmt, ap);
     va_end(ap);
     return -1;
 }

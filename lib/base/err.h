@@ -6,6 +6,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdarg.h>
+
 #include "base/mem.h"
 
 enum err_status {
@@ -26,6 +28,9 @@ int err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2
 
 /* The same for an operator or attribute that is valid but not supported (exit status 3). */
 int err_unsupported(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What both do, for functions that take a format themselves. */
+int err_vset(struct err *e, enum err_status status, const char *fmt, va_list ap);
 
 /* Puts "place: " before the message; returns -1. */
 int err_at(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

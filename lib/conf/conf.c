@@ -236,7 +236,7 @@ static int field_read(struct reader *r, const struct conf_field *fields, size_t 
     if (*seen & bit && !f->repeated)
         return token_error(x, &at, e, "%s is given twice", f->name);
     *seen |= bit;
-    r->at = (struct conf_place){ at.line, at.column };
+    r->at = (struct conf_place){ at.line, token_column(&at) };
     if (lexer_next(x, e) < 0)
         return -1;
     if (token_is(&x->token, ':')) {
@@ -322,7 +322,7 @@ int conf_read(struct conf *c, const char *path, struct err *e)
     if (lexer_init(&r.x, c->path, bytes, b.size, &c->arena, e) < 0 ||
         fields_read(&r, conf_fields, sizeof conf_fields / sizeof *conf_fields, '\0', e) < 0)
         goto out;
-    c->end = (struct conf_place){ r.x.token.line, r.x.token.column };
+    c->end = (struct conf_place){ r.x.token.line, token_column(&r.x.token) };
     for (int i = 0; i < c->ninputs; i++) {
         struct conf_input *in = &c->inputs[i];
         const struct conf_place *at = in->nmeans > 0 ? &in->means_at : &in->stds_at;

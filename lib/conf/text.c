@@ -1,7 +1,6 @@
 /* text.c: see text.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +15,12 @@ bool token_is(const struct token *t, char punct)
 
 int token_error(const struct lexer *x, const struct token *t, struct err *e, const char *fmt, ...)
 {
-    char msg[1024];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    err_vset(e, ERR_INPUT, fmt, ap);
     va_end(ap);
-    return err_set(e, "%s:%d:%d: %s", x->path, t->line, t->column, msg);
+    return err_at(e, "%s:%d:%d", x->path, t->line, token_column(t));
 }
 
 const char *token_text(const struct token *t)
@@ -53,10 +51,17 @@ static void skip_blank(struct lexer *x)
 static void place(const struct lexer *x, struct token *t)
 {
     t->line = x->line;
-    t->column = 1;
-    for (const char *p = x->line_start; p < x->p; p++)
-        t->column += ((unsigned char)*p & 0xc0) != 0x80;
+    t->line_start = x->line_start;
     t->text = x->p;
+}
+
+int token_column(const struct token *t)
+{
+    int column = 1;
+
+    for (const char *p = t->line_start; p < t->text; p++)
+        column += ((unsigned char)*p & 0xc0) != 0x80;
+    return column;
 }
 
 static void put_utf8(struct buf *b, uint32_t c)
@@ -104,13 +109,13 @@ static bool escape(struct lexer *x, struct buf *b)
     if (c >= '0' && c <= '7') {
         v = digits(x, 8, 3);
         buf_put(b, &(char){ (char)v }, 1);
-        return v > 0 && v < 256;
+        return v >= !x->bytes && v < 256;
     }
     x->p++;
     if (c == 'x' || c == 'X') {
         v = digits(x, 16, 2);
         buf_put(b, &(char){ (char)v }, 1);
-        return v > 0;
+        return v >= !x->bytes;
     }
     if (c == 'u' || c == 'U') {
         v = digits(x, 16, c == 'u' ? 4 : 8);
@@ -189,6 +194,7 @@ int lexer_next(struct lexer *x, struct err *e)
             t->size = (int)(x->p - t->text);
             skip_blank(x);
         }
+        t->nstring = b.size;
         t->string = arena_strndup(x->arena, (const char *)b.data, b.size);
         buf_release(&b);
         return rc;

@@ -1,5 +1,5 @@
 /* text.h: tokens of protobuf's text format (protobuf.dev/reference/protobuf/textformat-spec), with
- * their place, for conf.c.
+ * their place, for conf.c and tf/text.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CONF_TEXT_H
 #define CONF_TEXT_H
@@ -16,16 +16,19 @@ struct token {
     enum token_kind kind;
     const char *text; /* as written, in the file's bytes; not terminated */
     int size;
-    int line, column; /* from 1; columns count characters */
-    char punct;       /* TOKEN_PUNCT: which one */
-    double number;    /* TOKEN_NUMBER */
-    char *string;     /* TOKEN_STRING: unescaped and joined, in the arena */
+    int line; /* from 1 */
+    const char *line_start;
+    char punct;    /* TOKEN_PUNCT: which one */
+    double number; /* TOKEN_NUMBER */
+    char *string;  /* TOKEN_STRING: unescaped and joined, in the arena, with a NUL behind it */
+    size_t nstring;
 };
 
 struct lexer {
     const char *path; /* for messages */
     const char *p, *end, *line_start;
     int line;
+    bool bytes; /* strings may hold NUL */
     struct arena *arena;
     struct token token; /* the current one */
 };
@@ -35,6 +38,8 @@ int lexer_init(struct lexer *x, const char *path, const char *bytes, size_t size
                struct arena *arena, struct err *e);
 /* Reads the next token into x->token; adjacent strings become one. */
 int lexer_next(struct lexer *x, struct err *e);
+/* From 1; columns count characters. */
+int token_column(const struct token *t);
 bool token_is(const struct token *t, char punct);
 /* "path:LINE:COLUMN: message" at a token; returns -1. */
 int token_error(const struct lexer *x, const struct token *t, struct err *e, const char *fmt, ...)

@@ -2,6 +2,7 @@
  * (graph = 7), GraphDef (node = 1 with a name first), SavedModel (meta_graphs = 2) and param
  * (strategy = 2) apart.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -172,4 +173,31 @@ const char *format_name(enum format f)
     };
 
     return name[f];
+}
+
+int format_unfrozen(const char *path, enum format f, struct err *e)
+{
+    return err_unsupported(e,
+                           "%s: is %s: freeze it into a GraphDef (.pb) first (TensorFlow: "
+                           "convert_variables_to_constants_v2), or convert it with tf2onnx",
+                           path, format_name(f));
+}
+
+int format_folder(const char *path, struct err *e)
+{
+    DIR *d = path == NULL ? NULL : opendir(path);
+    enum format f = FORMAT_UNKNOWN;
+
+    for (struct dirent *n; d != NULL && (n = readdir(d)) != NULL;) {
+        const char *dot = strrchr(n->d_name, '.');
+
+        if (strcmp(n->d_name, "saved_model.pb") == 0 || strcmp(n->d_name, "saved_model.pbtxt") == 0)
+            f = FORMAT_SAVEDMODEL;
+        else if (f == FORMAT_UNKNOWN && (strcmp(n->d_name, "checkpoint") == 0 ||
+                                         (dot != NULL && strcmp(dot, ".index") == 0)))
+            f = FORMAT_CHECKPOINT;
+    }
+    if (d != NULL)
+        closedir(d);
+    return f == FORMAT_UNKNOWN ? 0 : format_unfrozen(path, f, e);
 }

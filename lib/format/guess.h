@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/err.h"
+
 enum format {
     FORMAT_UNKNOWN,
     FORMAT_EMPTY,
@@ -31,5 +33,9 @@ enum format {
 };
 enum format format_guess(const void *bytes, size_t size);
 const char *format_name(enum format f); /* "a TensorFlow GraphDef", … */
+/* A model that must be frozen first: says how; returns -1. */
+int format_unfrozen(const char *path, enum format f, struct err *e);
+/* The same for a folder that is a SavedModel or holds a checkpoint; 0 for whatever else `path` is. */
+int format_folder(const char *path, struct err *e);
 
 #endif

@@ -112,7 +112,7 @@ static void put_node(struct show *s, const struct node *n)
         buf_printf(s->out, "; weight %s", n->in[node_weight(n)]->constant->name);
     if (n->source >= 0)
         buf_printf(s->out, "; source %d", n->source);
-    for (int i = 0; i < n->nabsorbed; i++)
+    for (int i = 0; i < n->nabsorbed && n->source >= 0; i++)
         buf_printf(s->out, "+%d", n->absorbed[i]);
     if (n->bn != NULL)
         buf_str(s->out, "; batchnorm folded");

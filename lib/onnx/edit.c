@@ -90,6 +90,7 @@ void edit_release(struct edit *d)
     free(d->fresh);
     names_release(&d->taken);
     names_release(&d->replaced);
+    names_release(&d->weights);
     arena_release(&d->arena);
 }
 
@@ -214,6 +215,45 @@ const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, in
                                   edit_declare(d, t->name, dtype, &shape));
     }
     return t->name;
+}
+
+static bool same_weight(const struct plan_node *a, const struct plan_node *b)
+{
+    return a->nscales == b->nscales && a->nweights == b->nweights &&
+           memcmp(a->scales, b->scales, (size_t)a->nscales * sizeof *a->scales) == 0 &&
+           (a->weight == b->weight || memcmp(a->weight, b->weight, a->nweights) == 0);
+}
+
+struct made {
+    const struct plan_node *node;
+    const char *name;
+};
+
+static const char *weight_key(struct edit *d, const struct plan_node *pn, const char *suffix)
+{
+    return arena_printf(&d->arena, "%s%s", pn->weight_name, suffix);
+}
+
+const char *edit_find_weight(struct edit *d, const struct plan_node *pn, const char *suffix)
+{
+    const struct made *made = names_get(&d->weights, weight_key(d, pn, suffix));
+
+    return made != NULL && same_weight(made->node, pn) ? made->name : NULL;
+}
+
+const char *edit_weight(struct edit *d, const struct plan_node *pn, const char *suffix,
+                        enum dtype dtype, const struct shape *shape, struct fresh data)
+{
+    const char *name = edit_find_weight(d, pn, suffix);
+    struct made made;
+
+    if (name != NULL)
+        return name;
+    name = edit_constant(d, edit_name(d, pn->weight_name, suffix), dtype, shape->rank, shape->dim,
+                         data);
+    made = (struct made){ pn, name };
+    names_put(&d->weights, weight_key(d, pn, suffix), arena_copy(&d->arena, &made, sizeof made));
+    return name;
 }
 
 Onnx__NodeProto *edit_node(struct edit *d, const char *op, const char *name, int nin,

@@ -43,6 +43,7 @@ struct edit {
     struct list front;         /* inserted at the start of the main graph */
     struct names taken;        /* every tensor and node name */
     struct names replaced;     /* initializers that lost a reader */
+    struct names weights;      /* what edit_weight made, by weight and suffix -> its plan node */
     int nfresh, capfresh;
     struct fresh *fresh;
 };
@@ -63,6 +64,11 @@ void edit_refer(struct edit *d, Onnx__TensorProto *t, struct fresh data);
 /* The same, as an initializer of the main graph; returns its name. */
 const char *edit_constant(struct edit *d, const char *name, enum dtype dtype, int rank,
                           const int64_t *dims, struct fresh data);
+/* The same for a planned weight, named after it; nodes that share weight and scales share it.
+ * edit_find_weight: what was made for an earlier node, or NULL. */
+const char *edit_find_weight(struct edit *d, const struct plan_node *pn, const char *suffix);
+const char *edit_weight(struct edit *d, const struct plan_node *pn, const char *suffix,
+                        enum dtype dtype, const struct shape *shape, struct fresh data);
 /* A declaration of that type; unknown dims get a name of their own. The name is borrowed. */
 Onnx__ValueInfoProto *edit_declare(struct edit *d, const char *name, enum dtype dtype,
                                    const struct shape *shape);

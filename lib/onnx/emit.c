@@ -57,13 +57,13 @@ static void grid_weight(struct edit *d, const struct node *n, const struct plan_
     struct fresh data = { .kind = FRESH_GRID, .node = pn, .view = node_weight_view(n) };
     Onnx__TensorProto *own = edit_own_initializer(d, s->proto->input[1]);
 
-    if (own != NULL && own->n_dims == (size_t)w->shape.rank &&
+    if (own != NULL && edit_find_weight(d, pn, "_grid") == NULL &&
+        own->n_dims == (size_t)w->shape.rank &&
         memcmp(own->dims, w->shape.dim, own->n_dims * sizeof *own->dims) == 0)
         edit_refer(d, own, data);
     else
         edit_set_input(d, s->proto, 1,
-                       edit_constant(d, edit_name(d, pn->weight_name, "_grid"), source_type(w),
-                                     w->shape.rank, w->shape.dim, data));
+                       edit_weight(d, pn, "_grid", source_type(w), &w->shape, data));
 }
 
 /* A corrected bias takes the place of the node's own. MatMul has none: its row is left as it is. */

@@ -2,7 +2,6 @@
  * graph first, then outwards; values are unique in the model, so that a subgraph's captured values
  * are simply the outer ones.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +13,13 @@
 
 int import_fail(struct import *c, const char *fmt, ...)
 {
-    char msg[1024];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    err_vset(c->err, ERR_INPUT, fmt, ap);
     va_end(ap);
     c->failed = true;
-    return err_set(c->err, "%s", msg);
+    return -1;
 }
 
 struct value *import_value(struct import *c, const char *name, enum dtype dtype, struct shape shape)

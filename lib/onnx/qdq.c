@@ -124,13 +124,12 @@ static void weight_dq(struct edit *d, const struct node *n, const struct plan_no
     if (pn->nscales > 1 &&
         (v.groups > 1 || (n->op->weight == WEIGHT_MATMUL && w->shape.rank > 2))) {
         edit_set_input(d, s->proto, 1,
-                       edit_constant(d, edit_name(d, pn->weight_name, "_grid"), DT_F32,
-                                     w->shape.rank, w->shape.dim,
-                                     (struct fresh){ .kind = FRESH_GRID, .node = pn, .view = v }));
+                       edit_weight(d, pn, "_grid", DT_F32, &w->shape,
+                                   (struct fresh){ .kind = FRESH_GRID, .node = pn, .view = v }));
         return;
     }
-    q = edit_constant(d, edit_name(d, pn->weight_name, "_quantized"), DT_I8, w->shape.rank,
-                      w->shape.dim, (struct fresh){ .kind = FRESH_BYTES, .bytes = pn->weight });
+    q = edit_weight(d, pn, "_quantized", DT_I8, &w->shape,
+                    (struct fresh){ .kind = FRESH_BYTES, .bytes = pn->weight });
     edit_set_input(d, s->proto, 1,
                    dequantized(d, s, pn->weight_name, q, DT_I8, pn->scales, pn->nscales,
                                pn->nscales > 1 ? v.axis : -1));

@@ -1,6 +1,5 @@
 /* call.c: what kernels use to read their inputs and declare their outputs; see op.h.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,14 +100,13 @@ int call_end(const struct call *c)
 
 int call_fail(struct call *c, const char *fmt, ...)
 {
-    char msg[512];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    err_vset(c->err, ERR_INPUT, fmt, ap);
     va_end(ap);
     c->failed = true;
-    return err_set(c->err, "%s", msg);
+    return -1;
 }
 
 int call_unsupported(struct call *c, const char *fmt, ...)

@@ -2,7 +2,7 @@
  *
  * Small integer tensors (shapes, axes, indices) are followed by value, so that Shape–Gather–Concat–
  * Reshape chains come out with numbers. What depends on data or on a free dim stays unknown; a free
- * first dim of an input counts as 1 here and stays free in the model.
+ * first dim of an input counts as 1 (infer_model) and stays free in the model.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,8 @@ struct infer {
     struct tensor *known; /* by value id: shape and, where small and known, data in the arena */
     int nknown;           /* values looked at so far */
     int cap;
+    int64_t free_dim;
+    struct packs *packs; /* of products of constants */
 };
 
 static int infer_graph(struct infer *f, const struct graph *g, struct err *e);
@@ -43,7 +45,7 @@ static const struct call_ops infer_ops = {
     call_arena_alloc, call_arena_view, call_arena_scratch, infer_subgraph, NULL, NULL
 };
 
-/* May the kernel compute here: all inputs known by value, small, and integers at heart? */
+/* May the kernel compute here: all inputs known by value, and small? */
 static bool by_value(const struct node *n, const struct tensor **in)
 {
     for (int i = 0; i < n->nin; i++)
@@ -70,6 +72,7 @@ static int run_node(struct infer *f, const struct node *n, struct err *e)
                       .infer = true,
                       .state = &state,
                       .state_free = &state_free,
+                      .packs = f->packs,
                       .ops = &infer_ops,
                       .arena = &f->m->arena,
                       .ctx = f,
@@ -90,10 +93,8 @@ static int run_node(struct infer *f, const struct node *n, struct err *e)
     if (rc == 0 && n->nout > 0 && out[0] != NULL && shape_known(&out[0]->shape) &&
         out[0]->data == NULL && tensor_size(out[0]) <= KNOWN_MAX && by_value(n, in)) {
         c.infer = false;
-        c.packs = packs_new();
         rc = n->op->run(&c);
     }
-    packs_free(c.packs);
     if (state_free != NULL && state != NULL)
         state_free(state);
     return rc < 0 ? err_at(e, "node %s: %s", n->name, n->op->name) : 0;
@@ -151,7 +152,7 @@ static struct tensor assumed(const struct infer *f, const struct value *v)
     } else if (is_input(f->m->graph, v)) {
         t.shape = v->shape;
         if (t.shape.rank > 0 && t.shape.dim[0] < 0)
-            t.shape.dim[0] = 1;
+            t.shape.dim[0] = f->free_dim;
     }
     return t;
 }
@@ -172,25 +173,29 @@ const struct tensor *infer_known(struct infer *f, const struct value *v)
     return &f->known[v->id];
 }
 
-struct infer *infer_new(struct model *m, struct issues *issues)
+struct infer *infer_new(struct model *m, struct issues *issues, int64_t free_dim)
 {
     struct infer *f = NEW(struct infer);
 
     f->m = m;
     f->issues = issues;
+    f->free_dim = free_dim;
+    f->packs = packs_new();
     return f;
 }
 
 void infer_free(struct infer *f)
 {
-    if (f != NULL)
+    if (f != NULL) {
         free(f->known);
+        packs_free(f->packs);
+    }
     free(f);
 }
 
 int infer_model(struct model *m, struct issues *issues, struct err *e)
 {
-    struct infer *f = infer_new(m, issues);
+    struct infer *f = infer_new(m, issues, 1);
     int rc = infer_graph(f, m->graph, e);
 
     meet_values(f);

@@ -192,9 +192,9 @@ int infer_model(struct model *m, struct issues *issues, struct err *e);
 
 /* The same node by node, for an importer that must know ranks and small contents while it builds the
  * graph. infer_known: what is known so far; data is NULL where the contents are not. The pointer is
- * valid until the next call. A free first dim of an input counts as 1. */
+ * valid until the next call. A free first dim of an input counts as `free_dim`. */
 struct infer;
-struct infer *infer_new(struct model *m, struct issues *issues);
+struct infer *infer_new(struct model *m, struct issues *issues, int64_t free_dim);
 void infer_free(struct infer *f);
 int infer_node(struct infer *f, const struct node *n, struct err *e);
 const struct tensor *infer_known(struct infer *f, const struct value *v);

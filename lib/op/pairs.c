@@ -11,6 +11,7 @@ struct search {
     const struct model *m;
     const struct points *points;
     int *uses;
+    int *readers; /* by datum: nodes that have it as their weight */
 };
 
 /* The only reader of v, in the same graph, or NULL. */
@@ -24,9 +25,20 @@ static const struct node *reader(const struct search *s, const struct graph *g,
     return NULL;
 }
 
-static bool is_conv(const struct node *n)
+static void count_readers(struct graph *g, void *ctx)
 {
-    return node_weight(n) >= 0 && (n->op->weight == WEIGHT_CONV || n->op->weight == WEIGHT_CONVT);
+    struct search *s = ctx;
+
+    for (int i = 0; i < g->nnodes; i++)
+        if (node_weight(g->nodes[i]) >= 0)
+            s->readers[g->nodes[i]->in[1]->constant->datum]++;
+}
+
+/* A convolution whose weight is its own. */
+static bool is_conv(const struct search *s, const struct node *n)
+{
+    return node_weight(n) >= 0 && (n->op->weight == WEIGHT_CONV || n->op->weight == WEIGHT_CONVT) &&
+           s->readers[n->in[1]->constant->datum] == 1;
 }
 
 /* The bias can be rewritten: it is constant, or there is none. */
@@ -61,7 +73,7 @@ static void try_pair(struct search *s, const struct graph *g, const struct node 
         p.x = next->out[0];
         next = reader(s, g, p.x);
     }
-    if (next == NULL || !is_conv(next) || next->in[0] != p.x || inputs(next) != p.channels ||
+    if (next == NULL || !is_conv(s, next) || next->in[0] != p.x || inputs(next) != p.channels ||
         s->points->root[p.x->id] != p.x->id)
         return;
     p.to = next;
@@ -72,17 +84,19 @@ static void try_pair(struct search *s, const struct graph *g, const struct node 
 static void find(struct graph *g, void *ctx)
 {
     for (int i = 0; i < g->nnodes; i++)
-        if (is_conv(g->nodes[i]) && bias_free(g->nodes[i]))
+        if (is_conv(ctx, g->nodes[i]) && bias_free(g->nodes[i]))
             try_pair(ctx, g, g->nodes[i]);
 }
 
 void pairs_find(struct pairs *p, const struct model *m, const struct points *points)
 {
-    struct search s = { p, m, points, model_uses(m) };
+    struct search s = { p, m, points, model_uses(m), NEW_ARRAY(int, (size_t)m->ndata) };
 
     *p = (struct pairs){ 0 };
+    graph_each(m->graph, count_readers, &s);
     graph_each(m->graph, find, &s);
     free(s.uses);
+    free(s.readers);
 }
 
 void pairs_release(struct pairs *p)

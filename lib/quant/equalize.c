@@ -449,7 +449,7 @@ void equalize_find(struct factors *f, const struct model *m, const struct points
     pairs_release(&pairs);
 }
 
-void equalize_apply(const struct factors *f, const struct node *n, float *weight, float *bias)
+void equalize_weight(const struct factors *f, const struct node *n, float *weight)
 {
     const double *in = f->of[n->in[0]->id], *out = f->of[n->out[0]->id];
     struct weight_view v = node_weight_view(n);
@@ -465,6 +465,12 @@ void equalize_apply(const struct factors *f, const struct node *n, float *weight
             for (int64_t j = 0; j < area; j++, weight++)
                 *weight = (float)((double)*weight * factor_at(in, k) / factor_at(out, c));
     }
-    for (int64_t c = 0; c < v.channels && bias != NULL; c++)
-        bias[c] = (float)((double)bias[c] / factor_at(out, c));
+}
+
+void equalize_bias(const struct factors *f, const struct node *n, int64_t channels, float *bias)
+{
+    const double *out = f->of[n->out[0]->id];
+
+    for (int64_t c = 0; c < channels && out != NULL; c++)
+        bias[c] = (float)((double)bias[c] / out[c]);
 }

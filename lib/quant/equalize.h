@@ -24,7 +24,8 @@ void equalize_find(struct factors *f, const struct model *m, const struct points
                    const struct observed *o, const struct plan *p, bool per_tensor,
                    struct arena *a);
 
-/* The node's weight (and bias, NULL: none) with the factors of its input and of its output. */
-void equalize_apply(const struct factors *f, const struct node *n, float *weight, float *bias);
+/* The node's weight with the factors of its input and of its output; its bias with those of its output. */
+void equalize_weight(const struct factors *f, const struct node *n, float *weight);
+void equalize_bias(const struct factors *f, const struct node *n, int64_t channels, float *bias);
 
 #endif

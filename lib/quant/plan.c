@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/wire.h"
 #include "op/op.h"
 #include "plan.pb-c.h"
@@ -72,8 +73,20 @@ static void pack_tensor(const struct plan_tensor *t, Dopt__Plan__Tensor *m)
     m->factor = (double *)t->factor;
 }
 
+/* Where a weight lies; that of several nodes lies there once. `written`: weight name -> its last node. */
+static uint64_t put_weight(struct buf *qdata, const struct plan_node *n,
+                           const struct names *written)
+{
+    const Dopt__Plan__Node *other = names_get(written, n->weight_name);
+
+    return other != NULL && other->weight_size == n->nweights &&
+                   memcmp(qdata->data + other->weight_offset, n->weight, n->nweights) == 0
+               ? other->weight_offset
+               : put_aligned(qdata, n->weight, n->nweights);
+}
+
 static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Plan__Node *m,
-                      struct buf *qdata)
+                      struct buf *qdata, struct names *written)
 {
     dopt__plan__node__init(m);
     m->name = (char *)n->name;
@@ -82,8 +95,9 @@ static void pack_node(const struct plan *p, const struct plan_node *n, Dopt__Pla
     m->tensor = (char *)p->tensors[n->tensor].name;
     m->n_weight_scale = (size_t)n->nscales;
     m->weight_scale = (float *)n->scales;
-    m->weight_offset = put_aligned(qdata, n->weight, n->nweights);
+    m->weight_offset = put_weight(qdata, n, written);
     m->weight_size = n->nweights;
+    names_put(written, n->weight_name, m);
     m->bias_size = n->nbias * sizeof *n->bias;
     m->bias_offset = n->nbias > 0 ? put_aligned(qdata, n->bias, n->nbias * sizeof *n->bias) : 0;
     m->corrected = n->float_bias != NULL;
@@ -108,13 +122,14 @@ void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata)
     Dopt__Plan__Node *n = NEW_ARRAY(Dopt__Plan__Node, nn), **pn = NEW_ARRAY(Dopt__Plan__Node *, nn);
     Dopt__Plan__Float *f = NEW_ARRAY(Dopt__Plan__Float, nf),
                       **pf = NEW_ARRAY(Dopt__Plan__Float *, nf);
+    struct names written = { 0 };
 
     for (size_t i = 0; i < nt; i++) {
         pack_tensor(&p->tensors[i], &t[i]);
         pt[i] = &t[i];
     }
     for (size_t i = 0; i < nn; i++) {
-        pack_node(p, &p->nodes[i], &n[i], qdata);
+        pack_node(p, &p->nodes[i], &n[i], qdata, &written);
         pn[i] = &n[i];
     }
     for (size_t i = 0; i < nf; i++) {
@@ -131,6 +146,7 @@ void plan_pack(const struct plan *p, struct buf *plan, struct buf *qdata)
     msg.n_float_node = nf;
     msg.float_node = pf;
     wire_pack(&msg.base, plan);
+    names_release(&written);
     free(t);
     free(pt);
     free(n);

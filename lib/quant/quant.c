@@ -26,6 +26,7 @@ struct quantizer {
     int *tensor; /* by value id of a root: index into plan tensors, -1 if not observed */
     int *chosen; /* value ids of the observed values */
     struct pending *pending; /* of the plan's nodes, the largest first */
+    int *reader;             /* by datum: the first plan node that has it as its weight, or -1 */
     int captensors, capnodes, cappending, capfloats;
     int raised; /* channels whose weight scale was raised */
     struct err *e;
@@ -37,6 +38,8 @@ struct pending {
     int at; /* index into plan nodes */
     size_t size;
     float *scales, *float_bias;
+    double *
+        need; /* weight_scales's, shared by all nodes that read the weight: they get the same scales */
     int8_t *weight;
     int32_t *bias;
 };
@@ -205,12 +208,13 @@ static int quantize_node(void *ctx, long i, void *item, struct err *e)
 
     (void)e;
     constant_f32(z->m, d->n->in[node_weight(d->n)], plain);
-    equalize_apply(&z->factors, d->n, plain, has_bias ? bias : NULL);
+    equalize_weight(&z->factors, d->n, plain);
+    if (has_bias)
+        equalize_bias(&z->factors, d->n, v.channels, bias);
     if (has_bias && z->factors.of[d->n->out[0]->id] != NULL)
         pn->float_bias = bias;
     weight_peaks(plain, &v, pn->nscales == 1, d->scales);
-    *(int *)item =
-        weight_scales(d->scales, pn->nscales, has_bias ? bias : NULL, v.channels, input_scale);
+    *(int *)item = weight_scales(d->scales, pn->nscales, d->need, v.channels);
     weight_round(d->weight, plain, &v, d->scales, pn->nscales);
     if (z->q->per_tensor) /* with a scale a channel it was worth nothing */
         weight_balance(d->weight, plain, d->n, d->scales, pn->nscales);
@@ -231,6 +235,30 @@ static void take_node(void *ctx, long i, const void *item)
 {
     (void)i;
     ((struct quantizer *)ctx)->raised += *(const int *)item;
+}
+
+/* What the scales of pending node i's weight need for the bias of each node that reads it. */
+static void add_need(struct quantizer *z, int i)
+{
+    struct pending *d = &z->pending[i];
+    const struct constant *w = d->n->in[node_weight(d->n)]->constant;
+    int64_t channels = node_weight_view(d->n).channels;
+    double scale = (double)z->p->tensors[z->p->nodes[d->at].tensor].scale;
+    int *first = w->factor == NULL ? &z->reader[w->datum] : NULL;
+    const struct pending *other = first == NULL || *first < 0 ? NULL : &z->pending[*first];
+
+    if (other != NULL && node_weight_view(other->n).channels == channels) {
+        d->need = other->need;
+    } else {
+        d->need = arena_alloc(&z->p->arena, (size_t)channels * sizeof *d->need);
+        if (first != NULL)
+            *first = i;
+    }
+    if (!bias_read(z->m, d->n, channels, d->float_bias))
+        return;
+    equalize_bias(&z->factors, d->n, channels, d->float_bias);
+    for (int64_t c = 0; c < channels; c++)
+        d->need[c] = fmax(d->need[c], fabs((double)d->float_bias[c]) / scale);
 }
 
 /* A plan node with room for what quantize_node will find. */
@@ -451,6 +479,9 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     points_find(&z.points, m, false);
     z.tensor = NEW_ARRAY(int, (size_t)m->nvalues);
     z.factors = factors_none(m);
+    z.reader = NEW_ARRAY(int, (size_t)m->ndata);
+    for (int i = 0; i < m->ndata; i++)
+        z.reader[i] = -1;
     if (check_excludes(&z) < 0)
         goto out;
     if (choose_tensors(&z) < 0)
@@ -458,6 +489,8 @@ int quantize(struct plan *p, const struct model *m, const struct observed *o,
     graph_each(m->graph, plan_graph, &z);
     if (!q->no_equalization && equalize_layers(&z) < 0)
         goto out;
+    for (int i = 0; i < p->nnodes; i++)
+        add_need(&z, i);
     if (p->nnodes > 0) /* threads that finish together */
         qsort(z.pending, (size_t)p->nnodes, sizeof *z.pending, by_size);
     if (ordered_run(&nodes, p->nnodes, sizeof(int), job_cores(), e) < 0)
@@ -477,6 +510,7 @@ out:
     points_release(&z.points);
     factors_release(&z.factors);
     free(z.tensor);
+    free(z.reader);
     free(z.pending);
     return rc;
 }

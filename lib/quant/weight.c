@@ -17,20 +17,17 @@ void weight_peaks(const float *w, const struct weight_view *v, bool per_tensor, 
     }
 }
 
-int weight_scales(float *scales, int nscales, const float *bias, int64_t channels,
-                  float input_scale)
+int weight_scales(float *scales, int nscales, const double *need, int64_t channels)
 {
     int raised = 0;
 
     for (int64_t c = 0; c < channels; c++) {
         int64_t k = nscales == 1 ? 0 : c;
-        double s = (double)scales[k] / 127, need = 1e-8;
+        double s = (double)scales[k] / 127, least = fmax(need[c] / 2147483647.0, 1e-8);
 
-        if (bias != NULL && fabs((double)bias[c]) / ((double)input_scale * 2147483647.0) > need)
-            need = fabs((double)bias[c]) / ((double)input_scale * 2147483647.0);
-        if (s < need) {
-            s = need;
-            raised += need > 1e-8; /* a channel of zeros alone is nothing to speak of */
+        if (s < least) {
+            s = least;
+            raised += least > 1e-8; /* a channel of zeros alone is nothing to speak of */
         }
         if (nscales == 1)
             scales[0] = (float)(s * 127); /* rounded below, once */

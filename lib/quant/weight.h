@@ -14,10 +14,10 @@ int64_t weight_input(const struct node *n, const struct weight_view *v, int64_t 
 
 /* The largest magnitude of each channel (or of all, in peak[0]), where it is above what peak holds. */
 void weight_peaks(const float *w, const struct weight_view *v, bool per_tensor, float *peak);
-/* Peaks become scales: s_w = max(amax / 127, 1e-8, |b| / (s_x (2^31 - 1))): the last keeps a finite bias
- * beside a weight of zeros inside int32. Returns how many channels needed that. bias may be NULL. */
-int weight_scales(float *scales, int nscales, const float *bias, int64_t channels,
-                  float input_scale);
+/* Peaks become scales: s_w = max(amax / 127, 1e-8, need / (2^31 - 1)), where need = |b| / s_x, the largest
+ * of all nodes that share the weight: it keeps a finite bias beside a weight of zeros inside int32.
+ * Returns how many channels needed that. */
+int weight_scales(float *scales, int nscales, const double *need, int64_t channels);
 /* q = clamp(rint(w / s), -127, 127) */
 void weight_round(int8_t *q, const float *w, const struct weight_view *v, const float *scales,
                   int nscales);

@@ -77,9 +77,10 @@ static void level_graph(struct graph *g, void *ctx)
         bias = mem_alloc((size_t)channels * sizeof *bias);
         constant_f32(l->m, w, weight);
         has_bias = bias_read(l->m, n, channels, bias);
-        equalize_apply(&l->f, n, weight, has_bias ? bias : NULL);
+        equalize_weight(&l->f, n, weight);
         n->in[node_weight(n)] = fresh(l, w, w->shape, weight);
         if (has_bias) {
+            equalize_bias(&l->f, n, channels, bias);
             node_set_in(l->m, n, node_bias(n), fresh(l, b, shape_of(1, &channels), bias));
             attr_drop(n, "beta"); /* it is in the bias */
         }

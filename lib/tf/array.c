@@ -171,24 +171,29 @@ int tf_split(struct import *c, int op)
     return outputs(c, n, (int)nout);
 }
 
+int tf_stacked(struct import *c, int n, struct value *const *v, int64_t axis)
+{
+    struct value **parts = arena_alloc(&c->m->arena, (size_t)n * sizeof(struct value *)),
+                 *axes = tf_const_ints(c, "axes", &axis, 1);
+    struct node *node;
+
+    for (int i = 0; i < n; i++)
+        parts[i] = tf_two(c, OP_UNSQUEEZE, arena_printf(&c->m->arena, "part%d", i), v[i], axes);
+    node = tf_node(c, OP_CONCAT, n, parts);
+    attr_set_int(c->m, node, "axis", axis);
+    return tf_add(c, node, false);
+}
+
 int tf_pack(struct import *c, int op)
 {
     int n = tf_nin(c->p);
-    int64_t axis = tf_int(c->p, "axis", 0);
-    struct value **v = arena_alloc(&c->m->arena, (size_t)n * sizeof(struct value *)), *axes;
-    struct node *node;
+    struct value **v = arena_alloc(&c->m->arena, (size_t)n * sizeof(struct value *));
 
-    axes = tf_const_ints(c, "axes", &axis, 1);
-    for (int i = 0; i < n; i++) {
-        struct value *x = tf_arg(c, i);
-
-        if (x == NULL)
+    (void)op;
+    for (int i = 0; i < n; i++)
+        if ((v[i] = tf_arg(c, i)) == NULL)
             return -1;
-        v[i] = tf_two(c, OP_UNSQUEEZE, "part", x, axes);
-    }
-    node = tf_node(c, (enum op_id)op, n, v);
-    attr_set_int(c->m, node, "axis", axis);
-    return tf_add(c, node, false);
+    return tf_stacked(c, n, v, tf_int(c->p, "axis", 0));
 }
 
 int tf_unpack(struct import *c, int op)
@@ -211,7 +216,8 @@ int tf_unpack(struct import *c, int op)
         struct ref *r = arena_alloc(&c->m->arena, sizeof *r);
 
         n = i == 0 ? tf_node(c, OP_SQUEEZE, 2, (struct value *[]){ split->out[0], axes })
-                   : tf_inner(c, OP_SQUEEZE, "item", 2, (struct value *[]){ split->out[i], axes });
+                   : tf_inner(c, OP_SQUEEZE, arena_printf(&c->m->arena, "item%d", i), 2,
+                              (struct value *[]){ split->out[i], axes });
         if (tf_insert(c, n) < 0)
             return -1;
         r->tf = n->out[0];

@@ -26,9 +26,10 @@ struct spread {
 
 struct ref {
     struct value *tf, *cf;
-    bool dead;             /* of a branch that is not taken: neither value is there */
-    bool first;            /* cf is the one that was computed */
-    struct spread *spread; /* NULL: none; the value is what SpaceToBatchND read */
+    bool dead;                 /* of a branch that is not taken: neither value is there */
+    bool first;                /* cf is the one that was computed */
+    struct spread *spread;     /* NULL: none; the value is what SpaceToBatchND read */
+    const struct items *items; /* NULL: none; a list of tensors (list.c), which has no value */
 };
 
 struct import {
@@ -41,10 +42,17 @@ struct import {
     struct names used;     /* value names taken */
     struct names named;    /* IR node names taken */
     struct names inputs;   /* tensors that --input_shape makes inputs -> struct named_shape */
-    struct names readers;  /* node name -> how many inputs read it, as a pointer */
+    struct names readers;  /* node name -> its only reader; NULL if there are several */
+    struct names clones;   /* node name -> struct clone: a node of an iteration (loop.c) */
+    struct names loops;    /* frame and scope -> struct loop */
     struct infer *infer;
     struct issues issues;
-    bool free_batch; /* some input has a free first dim */
+    bool free_batch; /* some input has a free first dim; c->infer takes it for 1, … */
+    struct {         /* … this for 2: what both know is certain */
+        struct infer *infer;
+        struct issues issues; /* not of interest */
+        int n;                /* nodes looked at so far */
+    } other;
     bool failed;
     struct err *err;
     const NodeDef *p; /* the node being imported */
@@ -67,6 +75,11 @@ struct tf_op {
 };
 const struct tf_op *tf_op_find(const char *name);
 
+/* ---- list.c ---- */
+
+/* May an input of that operator be a list of tensors? */
+bool tf_takes_lists(const char *op);
+
 /* ---- attrs.c ---- */
 
 const Tensorflow__AttrValue *tf_attr(const NodeDef *p, const char *name);
@@ -84,12 +97,17 @@ int tf_list(const NodeDef *p, const char *name, int64_t *out, int max);
 /* A TensorFlow DataType as the IR has it; DT_NONE if it cannot be held. */
 enum dtype tf_dtype(int type);
 const char *tf_type_name(int type);
+/* DT_FLOAT and so on; 0 if there is no such type. */
+int tf_type_named(const char *name, size_t size);
 struct shape tf_shape(const Tensorflow__TensorShapeProto *s);
 /* A constant value, or NULL if it is unsupported (noted) or damaged (c->failed). */
 struct value *tf_tensor(struct import *c, const Tensorflow__TensorProto *t, const char *name);
 
 /* ---- graph.c ---- */
 
+/* "a" of "a", "a:1" and "^a"; "a" of "a:0". */
+const char *tf_node_of(struct import *c, const char *tensor);
+const char *tf_tensor_name(struct import *c, const char *tensor);
 /* What a tensor name ("a", "a:1") stands for; NULL with the error set if nothing. */
 struct ref *tf_ref(struct import *c, const char *name);
 /* Data input i of the current node. */
@@ -104,7 +122,11 @@ struct value *tf_arg(struct import *c, int i);
 /* Rank as far as known, else -1. */
 int tf_rank(struct import *c, const struct value *v);
 const struct shape *tf_dims(struct import *c, const struct value *v);
-/* The integers of an input that is known before the graph runs; false (noted as an issue) if not. */
+/* The same with free first dims taken for 2. */
+const struct tensor *tf_other(struct import *c, const struct value *v);
+/* Is the value known before the graph runs, whatever free first dims become? */
+bool tf_certain(struct import *c, const struct value *v);
+/* The integers of an input that is; false (noted as an issue) if not. */
 bool tf_ints(struct import *c, int i, int64_t *out, int max, int *n);
 
 /* A node NAME/what with one output, added to the graph and inferred. */

@@ -177,6 +177,23 @@ NodeDef *edit_const(struct edit *d, const char *name, int rank, const int64_t *d
     return p;
 }
 
+/* Does nothing read output k of the IdentityN that a call became? */
+static bool is_idle(struct edit *d, const NodeDef *p, size_t k)
+{
+    const char *port = k == 0 ? p->name : arena_printf(&d->arena, "%s:%zu", p->name, k);
+
+    if (strcmp(p->op, "IdentityN") != 0)
+        return false;
+    for (int i = 0; i < d->m->graph->nout; i++)
+        if (strcmp(d->m->graph->out[i]->name, port) == 0)
+            return false;
+    for (int i = 0; i < d->nplaces; i++)
+        for (size_t j = 0; j < d->places[i].p->n_input; j++)
+            if (strcmp(without_port(d, d->places[i].p->input[j]), port) == 0)
+                return false;
+    return true;
+}
+
 /* How many inputs of the source's nodes read a node. */
 static int count_readers(struct edit *d, const char *name)
 {
@@ -184,7 +201,8 @@ static int count_readers(struct edit *d, const char *name)
 
     for (int i = 0; i < d->nplaces; i++)
         for (size_t k = 0; k < d->places[i].p->n_input; k++)
-            n += strcmp(node_of(d, d->places[i].p->input[k]), name) == 0;
+            n += strcmp(node_of(d, d->places[i].p->input[k]), name) == 0 &&
+                 !is_idle(d, d->places[i].p, k);
     return n;
 }
 
@@ -197,7 +215,8 @@ NodeDef *edit_own_const(struct edit *d, const char *tensor)
             return NULL;
         if (strcmp(at->p->op, "Const") == 0)
             return at->p;
-        if (strcmp(at->p->op, "Identity") != 0 || at->p->n_input < 1)
+        if ((strcmp(at->p->op, "Identity") != 0 && strcmp(at->p->op, "Enter") != 0) ||
+            at->p->n_input < 1)
             return NULL;
         tensor = at->p->input[0];
     }

@@ -49,7 +49,7 @@ Tensorflow__TensorProto *edit_floats(struct edit *d, int type, int rank, const i
 /* A Const node of float32. */
 NodeDef *edit_const(struct edit *d, const char *name, int rank, const int64_t *dims,
                     const float *v);
-/* The Const behind a tensor name, Identity nodes passed over, if nothing else reads any of them. */
+/* The Const behind a tensor name, Identity and Enter passed over, if nothing else reads any of them. */
 NodeDef *edit_own_const(struct edit *d, const char *tensor);
 /* Every reader of `from` reads `to`, but for those that edit_after puts behind its node. */
 void edit_redirect(struct edit *d, const char *from, const char *to);

@@ -13,6 +13,7 @@ struct emitter {
     const struct model *m;
     const struct plan *p;
     enum emit_as as;
+    struct names written; /* constants of loops that have their values by now */
     struct err *err;
     int rc;
 };
@@ -20,6 +21,22 @@ struct emitter {
 static struct place *place_at(struct emitter *x, int ordinal)
 {
     return ordinal >= 0 && ordinal < x->d->nplaces ? &x->d->places[ordinal] : NULL;
+}
+
+/* The source's node that n is in some iteration of a loop (tf/loop.h names them), or NULL. */
+static struct place *loop_place(struct emitter *x, const struct node *n)
+{
+    char *name = arena_strdup(&x->d->arena, n->name), *end;
+
+    while (n->source < 0 && (end = strrchr(name, '/')) != NULL && end[1] == 'i' &&
+           end[2 + strspn(end + 2, "0123456789")] == '\0') {
+        struct place *at;
+
+        *end = '\0';
+        if ((at = names_get(&x->d->nodes, name)) != NULL)
+            return at;
+    }
+    return NULL;
 }
 
 static bool flag(const NodeDef *p, const char *key)
@@ -71,21 +88,49 @@ static float *source_weight(struct emitter *x, const struct node *n, const struc
     return out;
 }
 
+static void put_const(struct emitter *x, const struct node *n, const struct plan_node *pn,
+                      const NodeDef *reader, NodeDef *own)
+{
+    int type = n->in[1]->constant->stored == DT_F16    ? 19
+               : n->in[1]->constant->stored == DT_BF16 ? 14
+                                                       : 1;
+    struct shape dims;
+    float *v = source_weight(x, n, pn, reader, &dims);
+
+    edit_attr(x->d, own, "value")->tensor = edit_floats(x->d, type, dims.rank, dims.dim, v);
+}
+
+/* In a loop that import unrolled the constant alone is written, once for all iterations. */
+static int put_loop_weight(struct emitter *x, const struct node *n, const struct plan_node *pn)
+{
+    struct place *at = loop_place(x, n);
+    NodeDef *own = at == NULL || at->p->n_input < 2 || n->in[1]->constant->factor != NULL
+                       ? NULL
+                       : edit_own_const(x->d, at->p->input[1]);
+
+    if (own == NULL)
+        return err_unsupported(
+            x->err, "node %s: its weight has no constant of its own in the source: use --to onnx",
+            n->name);
+    if (names_get(&x->written, own->name) == NULL)
+        put_const(x, n, pn, at->p, own);
+    names_put(&x->written, own->name, own);
+    return 0;
+}
+
 /* In the constant's own place where nothing else reads it. */
 static void put_weight(struct emitter *x, const struct node *n, const struct plan_node *pn,
                        struct place *at)
 {
     NodeDef *own = edit_own_const(x->d, at->p->input[1]), *k;
     struct shape dims;
-    float *v = source_weight(x, n, pn, at->p, &dims);
-    int type = n->in[1]->constant->stored == DT_F16    ? 19
-               : n->in[1]->constant->stored == DT_BF16 ? 14
-                                                       : 1;
+    float *v;
 
     if (own != NULL) {
-        edit_attr(x->d, own, "value")->tensor = edit_floats(x->d, type, dims.rank, dims.dim, v);
+        put_const(x, n, pn, at->p, own);
         return;
     }
+    v = source_weight(x, n, pn, at->p, &dims);
     k = edit_const(x->d, arena_printf(&x->d->arena, "%s/dopt_grid", pn->weight_name), dims.rank,
                    dims.dim, v);
     edit_before(x->d, at, k);
@@ -186,9 +231,7 @@ static void edit_graph(struct graph *g, void *ctx)
             continue;
         at = place_at(x, n->source);
         if (at == NULL || at->p->n_input < 2)
-            x->rc = err_unsupported(
-                x->err, "node %s: it has no node in the source to write to: use --to onnx",
-                n->name);
+            x->rc = put_loop_weight(x, n, pn);
         else {
             put_weight(x, n, pn, at);
             x->rc = put_bias(x, n, pn, at);
@@ -272,6 +315,29 @@ static void fake_quant(struct emitter *x, struct place *at, const char *tensor,
     edit_after(x->d, at, p);
 }
 
+/* What a quantized node reads out of a loop has its name there: FakeQuant goes behind that. */
+static void put_loop_results(struct emitter *x, const struct plan_tensor *const *carry,
+                             struct names *done)
+{
+    const struct graph *g = x->m->graph;
+
+    for (int i = 0; i < g->nnodes; i++) {
+        const struct node *n = g->nodes[i];
+        struct place *at = node_weight(n) < 0 ? NULL : place_at(x, n->source), *from = NULL;
+        const char *tensor;
+
+        if (at == NULL || at->p->n_input < 1 || n->in[0] == NULL || carry[n->in[0]->id] == NULL ||
+            source_tensor(x, n->in[0], &from) != NULL)
+            continue;
+        tensor = at->p->input[0];
+        from = names_get(&x->d->nodes, tensor);
+        if (from == NULL || names_get(done, tensor) != NULL)
+            continue;
+        names_put(done, tensor, x);
+        fake_quant(x, from, tensor, carry[n->in[0]->id]);
+    }
+}
+
 static void put_activations(struct emitter *x, enum chain chain)
 {
     const struct plan_tensor **carry = chain_find(x->m, x->p, chain);
@@ -288,6 +354,7 @@ static void put_activations(struct emitter *x, enum chain chain)
         names_put(&done, tensor, x);
         fake_quant(x, at, tensor, carry[i]);
     }
+    put_loop_results(x, carry, &done);
     names_release(&done);
     free(carry);
 }
@@ -328,6 +395,7 @@ int tf_emit(const struct model *m, const struct plan *p, const struct emit_optio
     rc = edit_write(&d, o, e);
 out:
     free(outputs);
+    names_release(&x.written);
     edit_close(&d);
     return rc;
 }

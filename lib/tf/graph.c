@@ -1,22 +1,21 @@
 /* graph.c: tensors by name, and IR nodes for the NodeDef that is being imported; see context.h.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tf/context.h"
 
+enum { NODES_MAX = 1 << 18 }; /* loops multiply them (dopt-import.1) */
+
 int tf_fail(struct import *c, const char *fmt, ...)
 {
-    char msg[1024];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    err_vset(c->err, ERR_INPUT, fmt, ap);
     va_end(ap);
     c->failed = true;
-    err_set(c->err, "%s", msg);
     return c->p == NULL ? -1 : err_at(c->err, "node %s: %s", c->p->name, c->p->op);
 }
 
@@ -41,17 +40,29 @@ int tf_nin(const NodeDef *p)
     return n;
 }
 
+const char *tf_node_of(struct import *c, const char *tensor)
+{
+    const char *colon = strrchr(tensor, ':');
+
+    tensor += *tensor == '^';
+    return colon == NULL ? tensor : arena_strndup(&c->m->arena, tensor, (size_t)(colon - tensor));
+}
+
+const char *tf_tensor_name(struct import *c, const char *tensor)
+{
+    size_t n = strlen(tensor);
+
+    return n > 2 && strcmp(tensor + n - 2, ":0") == 0 ? tf_node_of(c, tensor) : tensor;
+}
+
 struct ref *tf_ref(struct import *c, const char *name)
 {
-    size_t n = strlen(name);
     struct ref *r;
 
-    if (n > 2 && strcmp(name + n - 2, ":0") == 0)
-        name = arena_strndup(&c->m->arena, name, n - 2);
+    name = tf_tensor_name(c, name);
     r = names_get(&c->refs, name);
     if (r == NULL && strchr(name, ':') != NULL) { /* another output of a node that is dead */
-        struct ref *node = names_get(
-            &c->refs, arena_strndup(&c->m->arena, name, (size_t)(strrchr(name, ':') - name)));
+        struct ref *node = names_get(&c->refs, tf_node_of(c, name));
 
         if (node != NULL && node->dead)
             return node;
@@ -106,6 +117,11 @@ static struct value *new_value(struct import *c, const char *name)
 
 int tf_insert(struct import *c, struct node *n)
 {
+    if (c->m->graph->nnodes >= NODES_MAX) {
+        tf_fail(c, "more than %d nodes", NODES_MAX);
+        c->err->status = ERR_UNSUPPORTED;
+        return -1;
+    }
     graph_add(c->m, c->m->graph, n);
     for (int i = 0; i < n->nout; i++)
         if (n->out[i] != NULL)
@@ -254,6 +270,27 @@ struct value *tf_arg(struct import *c, int i)
     return r == NULL ? NULL : tf_rows(c, r);
 }
 
+const struct tensor *tf_other(struct import *c, const struct value *v)
+{
+    const struct graph *g = c->m->graph;
+    struct err ignored;
+
+    for (; c->other.n < g->nnodes; c->other.n++)
+        infer_node(c->other.infer, g->nodes[c->other.n], &ignored);
+    return infer_known(c->other.infer, v);
+}
+
+bool tf_certain(struct import *c, const struct value *v)
+{
+    const struct tensor *a = infer_known(c->infer, v), *b;
+
+    if (a->data == NULL || !c->free_batch || v->constant != NULL)
+        return a->data != NULL;
+    b = tf_other(c, v);
+    return b->data != NULL && shape_equal(&a->shape, &b->shape) &&
+           memcmp(a->data, b->data, tensor_size(a)) == 0;
+}
+
 bool tf_ints(struct import *c, int i, int64_t *out, int max, int *n)
 {
     const struct value *v = tf_arg(c, i);
@@ -263,7 +300,7 @@ bool tf_ints(struct import *c, int i, int64_t *out, int max, int *n)
     *n = 0;
     if (v == NULL)
         return false;
-    if (t->data == NULL || count < 0 || count > max) {
+    if (count < 0 || count > max || !tf_certain(c, v)) {
         tf_issue(c, "input %d (%s) is not known before the graph runs", i, c->p->input[i]);
         return false;
     }

@@ -5,25 +5,9 @@
 
 #include "tf/context.h"
 #include "tf/inline.h"
+#include "tf/loop.h"
 #include "tf/strip.h"
-
-/* "a:1" and "^a" are tensors of node "a". */
-static const char *node_of(struct import *c, const char *tensor)
-{
-    const char *colon = strrchr(tensor, ':');
-
-    tensor += *tensor == '^';
-    return colon == NULL ? tensor : arena_strndup(&c->m->arena, tensor, (size_t)(colon - tensor));
-}
-
-/* Tensor names without a port 0. */
-static const char *tensor_name(struct import *c, const char *name)
-{
-    size_t n = strlen(name);
-
-    return n > 2 && strcmp(name + n - 2, ":0") == 0 ? arena_strndup(&c->m->arena, name, n - 2)
-                                                    : name;
-}
+#include "tf/text.h"
 
 static int index_nodes(struct import *c)
 {
@@ -53,7 +37,7 @@ static void note_readers(struct import *c, struct names *read)
         NodeDef *p = c->graph->node[i];
 
         for (size_t k = 0; k < p->n_input; k++) {
-            const char *from = node_of(c, p->input[k]);
+            const char *from = tf_node_of(c, p->input[k]);
 
             names_put(&c->readers, from, names_get(read, from) == NULL ? p : NULL);
             names_put(read, from, c);
@@ -74,7 +58,9 @@ static bool is_result(const NodeDef *p)
                                         "RestoreV2",
                                         "Print",
                                         "PlaceholderWithDefault",
-                                        "MergeV2Checkpoints" };
+                                        "MergeV2Checkpoints",
+                                        "TensorArrayCloseV3",
+                                        "Exit" };
 
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (strcmp(p->op, none[i]) == 0)
@@ -90,9 +76,9 @@ static const char **find_outputs(struct import *c, const struct out_nodes *o,
 
     *n = 0;
     for (int i = 0; o != NULL && i < o->n; i++) {
-        const char *name = tensor_name(c, o->names[i]);
+        const char *name = tf_tensor_name(c, o->names[i]);
 
-        if (names_get(&c->nodes, node_of(c, name)) == NULL) {
+        if (names_get(&c->nodes, tf_node_of(c, name)) == NULL) {
             struct suggest s = { .wanted = name };
 
             for (size_t k = 0; k < c->graph->n_node; k++)
@@ -192,8 +178,8 @@ static int add_input(struct import *c, const char *name, const NodeDef *p)
 static int find_inputs(struct import *c, const struct shapes *s)
 {
     for (int i = 0; s != NULL && i < s->n; i++) {
-        const char *name = tensor_name(c, s->items[i].name);
-        const NodeDef *p = names_get(&c->nodes, node_of(c, name));
+        const char *name = tf_tensor_name(c, s->items[i].name);
+        const NodeDef *p = names_get(&c->nodes, tf_node_of(c, name));
 
         if (p == NULL) {
             struct suggest near = { .wanted = name };
@@ -207,9 +193,9 @@ static int find_inputs(struct import *c, const struct shapes *s)
         names_put(&c->inputs, name, &s->items[i]);
     }
     for (int i = 0; s != NULL && i < s->n; i++) {
-        const char *name = tensor_name(c, s->items[i].name);
+        const char *name = tf_tensor_name(c, s->items[i].name);
 
-        if (add_input(c, name, names_get(&c->nodes, node_of(c, name))) < 0)
+        if (add_input(c, name, names_get(&c->nodes, tf_node_of(c, name))) < 0)
             return -1;
     }
     return 0;
@@ -264,6 +250,8 @@ static int import_node(struct import *c, const NodeDef *p)
                            "convert_variables_to_constants)");
     if (strcmp(p->op, "If") == 0 || strcmp(p->op, "StatelessIf") == 0)
         return tf_issue(c, "a condition that only running tells");
+    if (loop_inner(p))
+        return tf_issue(c, "a tensor inside a loop: name what leaves the loop (Exit)");
     if (row == NULL)
         return tf_issue(c, is_audio(p->op)
                                ? "an audio front end: give what it computes as the input, "
@@ -280,6 +268,8 @@ static int import_node(struct import *c, const NodeDef *p)
             tf_alias(c, 0, r);
             return 0;
         }
+        if (r->items != NULL && !tf_takes_lists(p->op))
+            return tf_issue(c, "input %d (%s) is a list of tensors", i, p->input[i]);
     }
     names_put(&c->used, p->name, NULL); /* the name is this node's own */
     names_put(&c->named, p->name, NULL);
@@ -292,48 +282,58 @@ static bool is_there(const struct import *c, const char *tensor)
     return names_get(&c->refs, tensor) != NULL;
 }
 
-/* Imports what the output needs, depth first; `state`: 1 entered, 2 done, by position. */
-static int import_needed(struct import *c, const char *output, char *state)
+/* Imports what the output needs, depth first; `state` by node name: entered, done. */
+static int import_needed(struct import *c, const char *output, struct names *state)
 {
-    struct frame {
+    static char entered, done;
+    struct visit {
         const NodeDef *p;
-        size_t next;
+        int next;
+        bool left; /* of an Exit: loop_next's */
     } *stack = NULL;
     int n = 0, cap = 0, rc = -1;
     const char *want = output;
 
     for (;;) {
-        if (want != NULL && !is_there(c, tensor_name(c, want))) {
-            const NodeDef *p = names_get(&c->nodes, node_of(c, want));
-            size_t at;
+        struct visit *top;
+
+        if (want != NULL && !is_there(c, tf_tensor_name(c, want))) {
+            const NodeDef *p = names_get(&c->nodes, tf_node_of(c, want));
 
             if (p == NULL) {
                 c->p = n > 0 ? stack[n - 1].p : NULL;
                 tf_fail(c, "reads '%s', which nothing writes", want);
                 goto out;
             }
-            at = (size_t)(uintptr_t)names_get(&c->ordinals, p->name) - 1;
-            if (state[at] == 1) {
+            if (names_get(state, p->name) == &entered) {
                 c->p = p;
                 tf_fail(c, "the graph has a loop through this node");
                 goto out;
             }
-            if (state[at] == 0) {
-                state[at] = 1;
+            if (names_get(state, p->name) == NULL) {
+                names_put(state, p->name, &entered);
+                if (loop_enter(c, p) < 0)
+                    goto out;
                 GROW(stack, n, cap);
-                stack[n++] = (struct frame){ p, 0 };
+                stack[n++] = (struct visit){ .p = p };
             }
         }
         want = NULL;
         if (n == 0)
             break;
-        if (stack[n - 1].next < (size_t)tf_nin(stack[n - 1].p)) {
-            want = stack[n - 1].p->input[stack[n - 1].next++];
+        top = &stack[n - 1];
+        if (strcmp(top->p->op, "Exit") == 0) {
+            if (loop_next(c, top->p, &top->left, &want) < 0)
+                goto out;
+            if (want != NULL)
+                continue;
+        } else if (top->next < tf_nin(top->p)) {
+            want = top->p->input[top->next++];
             continue;
-        }
-        state[(size_t)(uintptr_t)names_get(&c->ordinals, stack[n - 1].p->name) - 1] = 2;
-        if (import_node(c, stack[n - 1].p) < 0)
+        } else if (import_node(c, top->p) < 0) {
             goto out;
+        }
+        names_put(state, top->p->name, &done);
         n--;
     }
     rc = 0;
@@ -352,12 +352,14 @@ static int set_outputs(struct import *c, const char *const *names, int n)
         struct ref *r;
         struct value *v;
 
-        c->p = names_get(&c->nodes, node_of(c, names[i]));
+        c->p = names_get(&c->nodes, tf_node_of(c, names[i]));
         r = tf_ref(c, names[i]);
         if (r == NULL)
             return -1;
         if (r->dead)
             return tf_fail(c, "the output is of a branch that is never taken");
+        if (r->items != NULL)
+            return tf_fail(c, "the output is a list of tensors");
         v = tf_rows(c, r);
         if (r->first && strcmp(r->cf->name, names[i]) == 0) {
             const char *inner = v->name;
@@ -401,8 +403,7 @@ static int optimize(struct import *c, int nsource)
 static int build(struct import *c, const struct tf_options *o)
 {
     int n, nsource = c->m->ndata, rc = -1;
-    struct names read = { 0 };
-    char *state = NEW_ARRAY(char, c->graph->n_node + 1);
+    struct names read = { 0 }, state = { 0 };
     const char **outputs = NULL;
 
     if (index_nodes(c) < 0)
@@ -412,7 +413,7 @@ static int build(struct import *c, const struct tf_options *o)
     if (c->failed || find_inputs(c, o->input_shapes) < 0)
         goto out;
     for (int i = 0; i < n; i++)
-        if (import_needed(c, outputs[i], state) < 0)
+        if (import_needed(c, outputs[i], &state) < 0)
             goto out;
     if (set_outputs(c, outputs, n) < 0)
         goto out;
@@ -423,7 +424,7 @@ out:
     if (c->issues.n > 0)
         rc = issues_report(&c->issues, c->err);
     free(outputs);
-    free(state);
+    names_release(&state);
     names_release(&read);
     return rc;
 }
@@ -446,11 +447,13 @@ int tf_import(struct model *m, const struct blob *file, const char *path,
     }
     if (tf_inline(&c.protos, c.graph, e) < 0)
         goto out;
-    c.infer = infer_new(m, &c.issues);
+    c.infer = infer_new(m, &c.issues, 1);
+    c.other.infer = infer_new(m, &c.other.issues, 2);
     rc = build(&c, o);
 out:
     arena_release(&c.protos);
     infer_free(c.infer);
+    infer_free(c.other.infer);
     names_release(&c.nodes);
     names_release(&c.ordinals);
     names_release(&c.refs);
@@ -458,6 +461,22 @@ out:
     names_release(&c.named);
     names_release(&c.inputs);
     names_release(&c.readers);
+    names_release(&c.clones);
+    names_release(&c.loops);
     buf_release(&c.issues.text);
+    buf_release(&c.other.issues.text);
     return rc < 0 ? err_at(e, "%s", path == NULL ? "<stdin>" : path) : 0;
+}
+
+int tf_import_text(struct model *m, const struct blob *file, const char *path,
+                   const struct tf_options *o, struct err *e)
+{
+    struct buf wire = { 0 };
+    struct blob bytes = { 0 };
+    int rc = tf_text(&wire, path, file, e);
+
+    bytes.data = arena_copy(&m->arena, wire.data, wire.size); /* as long as the model */
+    bytes.size = wire.size;
+    buf_release(&wire);
+    return rc < 0 ? -1 : tf_import(m, &bytes, path, o, e);
 }

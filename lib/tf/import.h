@@ -18,5 +18,8 @@ struct tf_options {
  * long as m. Everything unsupported is listed in one error. */
 int tf_import(struct model *m, const struct blob *file, const char *path,
               const struct tf_options *o, struct err *e);
+/* The same for the text format (.pbtxt). */
+int tf_import_text(struct model *m, const struct blob *file, const char *path,
+                   const struct tf_options *o, struct err *e);
 
 #endif

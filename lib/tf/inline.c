@@ -79,9 +79,9 @@ static int first_port(const char *output)
     static const struct {
         const char *name;
         int port;
-    } later[] = { { "indices", 1 },        { "output_true", 1 },    { "value_index", 1 },
-                  { "batch_mean", 1 },     { "batch_variance", 2 }, { "idx", 1 },
-                  { "reserve_space_1", 3 } };
+    } later[] = { { "indices", 1 },    { "output_true", 1 },    { "value_index", 1 },
+                  { "batch_mean", 1 }, { "batch_variance", 2 }, { "idx", 1 },
+                  { "flow", 1 },       { "lengths", 1 },        { "reserve_space_1", 3 } };
 
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(later[i].name, output) == 0)
@@ -127,6 +127,16 @@ static void copy_attrs(struct inliner *x, NodeDef *to, const NodeDef *from, cons
     }
 }
 
+/* What function f returns as result i. */
+static const char *returned(const FunctionDef *f, size_t i)
+{
+    for (size_t k = 0; k < f->n_ret; k++)
+        if (f->ret[k]->key != NULL && f->signature->output_arg[i]->name != NULL &&
+            strcmp(f->ret[k]->key, f->signature->output_arg[i]->name) == 0)
+            return f->ret[k]->value;
+    return NULL;
+}
+
 /* `skip`: inputs of the call that are not arguments. */
 static int expand_call(struct inliner *x, NodeDef *call, const FunctionDef *f, size_t skip)
 {
@@ -134,12 +144,8 @@ static int expand_call(struct inliner *x, NodeDef *call, const FunctionDef *f, s
     char **results = arena_alloc(x->a, (nout + 1) * sizeof *results);
 
     for (size_t i = 0; i < nout; i++) {
-        const char *ret = NULL;
+        const char *ret = returned(f, i);
 
-        for (size_t k = 0; k < f->n_ret; k++)
-            if (f->ret[k]->key != NULL && f->signature->output_arg[i]->name != NULL &&
-                strcmp(f->ret[k]->key, f->signature->output_arg[i]->name) == 0)
-                ret = f->ret[k]->value;
         results[i] = ret == NULL ? NULL : outside(x, call, f, skip, ret);
         if (results[i] == NULL)
             return err_set(x->err, "node %s: function %s has no result %zu", call->name,
@@ -213,6 +219,137 @@ static FunctionDef *function_named(const struct inliner *x, const NodeDef *p, co
                : names_get(&x->functions, v->func->name);
 }
 
+/* Sets an attribute that p has not. */
+static AttrValue *add_attr(struct inliner *x, NodeDef *p, const char *key)
+{
+    Tensorflow__AttrEntry **grown = arena_alloc(x->a, (p->n_attr + 1) * sizeof *grown),
+                          *entry = arena_alloc(x->a, sizeof *entry);
+
+    tensorflow__attr_entry__init(entry);
+    entry->key = arena_strdup(x->a, key);
+    entry->value = arena_alloc(x->a, sizeof *entry->value);
+    tensorflow__attr_value__init(entry->value);
+    if (p->n_attr > 0)
+        memcpy(grown, p->attr, p->n_attr * sizeof *grown);
+    grown[p->n_attr++] = entry;
+    p->attr = grown;
+    return entry->value;
+}
+
+static void add_string(struct inliner *x, NodeDef *p, const char *key, const char *value)
+{
+    AttrValue *v = add_attr(x, p, key);
+
+    v->has_s = 1;
+    v->s.len = strlen(value);
+    v->s.data = (uint8_t *)arena_strdup(x->a, value);
+}
+
+/* A node CALL/what of variable i, whose type it gets, or of none (-1). */
+static NodeDef *add_part(struct inliner *x, const NodeDef *call, const char *op, const char *what,
+                         int i, size_t nin, const char *first, const char *second)
+{
+    const char *name = i < 0 ? arena_printf(x->a, "%s/%s", call->name, what)
+                             : arena_printf(x->a, "%s/%s_%d", call->name, what, i);
+    NodeDef *p = add_node(x, name, op, nin);
+    const AttrValue *types = attr(call, "T");
+
+    if (nin > 0)
+        p->input[0] = arena_strdup(x->a, first);
+    if (nin > 1)
+        p->input[1] = arena_strdup(x->a, second);
+    if (i >= 0 && types != NULL && types->list != NULL && (size_t)i < types->list->n_type) {
+        AttrValue *t = add_attr(x, p, "T");
+
+        t->has_type = 1;
+        t->type = types->list->type[i];
+    }
+    return p;
+}
+
+/* Does the body hand variable i on as it came? */
+static bool invariant(const FunctionDef *f, size_t i)
+{
+    const char *at = returned(f, i);
+
+    for (size_t k = 0; k < f->n_node_def && at != NULL; k++) { /* through one Identity */
+        const NodeDef *q = f->node_def[k];
+        size_t n = q->name == NULL ? 0 : strlen(q->name);
+
+        if (n > 0 && strncmp(at, q->name, n) == 0 && at[n] == ':' && q->op != NULL &&
+            strcmp(q->op, "Identity") == 0 && q->n_input > 0)
+            at = q->input[0];
+    }
+    return at != NULL && i < f->signature->n_input_arg &&
+           f->signature->input_arg[i]->name != NULL &&
+           strcmp(at, f->signature->input_arg[i]->name) == 0;
+}
+
+/* A call of `key`'s function with the n variables as they are in the loop: CALL/from_i at that port. */
+static void add_call(struct inliner *x, const NodeDef *loop, const FunctionDef *body,
+                     const char *key, const char *from, const char *port, size_t n)
+{
+    NodeDef *p = add_part(x, loop, "PartitionedCall", key, -1, 0, NULL, NULL);
+
+    p->n_input = n;
+    p->input = arena_alloc(x->a, n * sizeof *p->input);
+    for (size_t i = 0; i < n; i++)
+        p->input[i] = invariant(body, i)
+                          ? arena_printf(x->a, "%s/enter_%zu", loop->name, i)
+                          : arena_printf(x->a, "%s/%s_%zu%s", loop->name, from, i, port);
+    *add_attr(x, p, "f") = *attr(loop, key);
+}
+
+/* While: as TensorFlow itself lowers it. */
+static int expand_while(struct inliner *x, NodeDef *p)
+{
+    const FunctionDef *cond = function_named(x, p, "cond"), *body = function_named(x, p, "body");
+    size_t n = 0;
+    char **results;
+
+    while (n < p->n_input && p->input[n][0] != '^')
+        n++;
+    if (cond == NULL || body == NULL)
+        return 0;
+    if (cond->signature->n_output_arg != 1 || body->signature->n_output_arg != n || n == 0)
+        return err_set(x->err, "node %s: %s: %zu variables, of which function %s returns %zu",
+                       p->name, p->op, n, body->signature->name, body->signature->n_output_arg);
+    if (x->g->n_node + 5 * n + 3 > NODES_MAX)
+        return err_set(x->err, "node %.60s: more than %d nodes", p->name, NODES_MAX);
+    results = arena_alloc(x->a, n * sizeof *results);
+    for (size_t i = 0; i < n; i++) {
+        const char *at = arena_printf(x->a, "%s/", p->name);
+        NodeDef *enter = add_part(x, p, "Enter", "enter", (int)i, 1, p->input[i], NULL);
+        int k = (int)i;
+
+        add_string(x, enter, "frame_name", p->name);
+        add_attr(x, enter, "is_constant")->has_b = 1;
+        if (invariant(body, i)) {
+            enter->attr[enter->n_attr - 1]->value->b = 1;
+            results[i] = p->input[i];
+            continue;
+        }
+        add_part(x, p, "Merge", "merge", k, 2, arena_printf(x->a, "%senter_%d", at, k),
+                 arena_printf(x->a, "%snext_%d", at, k));
+        add_part(x, p, "Switch", "switch", k, 2, arena_printf(x->a, "%smerge_%d", at, k),
+                 arena_printf(x->a, "%sgoes_on", at));
+        add_part(x, p, "NextIteration", "next", k, 1,
+                 k == 0 ? arena_printf(x->a, "%sbody", at) : arena_printf(x->a, "%sbody:%d", at, k),
+                 NULL);
+        results[i] =
+            add_part(x, p, "Exit", "exit", k, 1, arena_printf(x->a, "%sswitch_%d", at, k), NULL)
+                ->name;
+    }
+    add_call(x, p, body, "cond", "merge", "", n);
+    add_call(x, p, body, "body", "switch", ":1", n);
+    add_part(x, p, "LoopCond", "goes_on", -1, 1, arena_printf(x->a, "%s/cond", p->name), NULL);
+    p->op = arena_strdup(x->a, "IdentityN");
+    p->input = results;
+    p->n_input = n;
+    x->changed = 1;
+    return 0;
+}
+
 static int expand_function(struct inliner *x, NodeDef *p)
 {
     FunctionDef *f = names_get(&x->functions, p->op);
@@ -223,6 +360,8 @@ static int expand_function(struct inliner *x, NodeDef *p)
         f = function_named(x, p, "f");
         return f == NULL ? 0 : expand_call(x, p, f, 0);
     }
+    if (strcmp(p->op, "While") == 0 || strcmp(p->op, "StatelessWhile") == 0)
+        return expand_while(x, p);
     if (strcmp(p->op, "If") == 0 || strcmp(p->op, "StatelessIf") == 0) {
         int taken = p->n_input < 1 ? -1 : condition(x, p->input[0]);
 
@@ -278,20 +417,8 @@ static int expand_fused(struct inliner *x, NodeDef *p)
         next += more;
         if (q != p)
             copy_attrs(x, q, p, p);
-        if (norm && attr(q, "is_training") == NULL) { /* of a graph for inference */
-            Tensorflow__AttrEntry **grown = arena_alloc(x->a, (q->n_attr + 1) * sizeof *grown),
-                                  *entry = arena_alloc(x->a, sizeof *entry);
-            AttrValue *v = arena_alloc(x->a, sizeof *v);
-
-            tensorflow__attr_entry__init(entry);
-            tensorflow__attr_value__init(v);
-            v->has_b = 1;
-            entry->key = arena_strdup(x->a, "is_training");
-            entry->value = v;
-            memcpy(grown, q->attr, q->n_attr * sizeof *grown);
-            grown[q->n_attr++] = entry;
-            q->attr = grown;
-        }
+        if (norm && attr(q, "is_training") == NULL) /* of a graph for inference */
+            add_attr(x, q, "is_training")->has_b = 1;
         q->op = op;
         q->n_input = 1 + more;
         if (q != p) {

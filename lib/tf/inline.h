@@ -2,6 +2,7 @@
  *
  * A call of a library function (PartitionedCall, StatefulPartitionedCall, the function's own name, If with
  * a constant condition) becomes the function's nodes, CALL/NODE, and CALL an IdentityN of its results.
+ * While becomes a loop of Enter, Merge, Switch, NextIteration and Exit around calls of its two functions.
  * _FusedConv2D and its kind become Conv2D, BiasAdd and activation. The importer and the emitter do both to
  * their copies of the source: ordinals count what comes out, where the source's own nodes stand first.
  * SPDX-License-Identifier: Apache-2.0 */

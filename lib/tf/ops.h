@@ -49,6 +49,8 @@ int tf_expand_dims(struct import *c, int op);
 int tf_concat(struct import *c, int op);
 int tf_split(struct import *c, int op);
 int tf_pack(struct import *c, int op);
+/* The current node becomes n tensors stacked along a new axis. */
+int tf_stacked(struct import *c, int n, struct value *const *v, int64_t axis);
 int tf_unpack(struct import *c, int op);
 int tf_listed(struct import *c, int op);
 int tf_transpose(struct import *c, int op);
@@ -72,6 +74,18 @@ int tf_reverse(struct import *c, int op);
 /* block.c */
 int tf_space_to_batch(struct import *c, int op);
 int tf_batch_to_space(struct import *c, int op);
+
+/* list.c */
+int tf_list_new(struct import *c, int size);
+int tf_list_from(struct import *c, int list);
+int tf_list_read(struct import *c, int list);
+int tf_list_write(struct import *c, int list);
+int tf_list_push(struct import *c, int list);
+int tf_list_stack(struct import *c, int list);
+int tf_list_size(struct import *c, int list);
+int tf_list_concat(struct import *c, int list);
+int tf_list_split(struct import *c, int list);
+int tf_list_close(struct import *c, int op);
 
 /* control.c */
 int tf_switch(struct import *c, int op);

@@ -7,21 +7,32 @@
 
 /* DataType's numbers (types.proto). */
 static const struct {
-    const char *name;
+    const char *name, *text; /* DT_… in text form */
     enum dtype stored, dtype;
 } types[] = {
-    [1] = { "float32", DT_F32, DT_F32 },    [2] = { "float64", DT_F64, DT_F64 },
-    [3] = { "int32", DT_I32, DT_I32 },      [4] = { "uint8", DT_U8, DT_U8 },
-    [5] = { "int16", DT_I16, DT_I16 },      [6] = { "int8", DT_I8, DT_I8 },
-    [7] = { "string", DT_NONE, DT_NONE },   [8] = { "complex64", DT_NONE, DT_NONE },
-    [9] = { "int64", DT_I64, DT_I64 },      [10] = { "bool", DT_BOOL, DT_BOOL },
-    [11] = { "qint8", DT_I8, DT_I8 },       [12] = { "quint8", DT_U8, DT_U8 },
-    [13] = { "qint32", DT_I32, DT_I32 },    [14] = { "bfloat16", DT_BF16, DT_F32 },
-    [15] = { "qint16", DT_I16, DT_I16 },    [16] = { "quint16", DT_U16, DT_U16 },
-    [17] = { "uint16", DT_U16, DT_U16 },    [18] = { "complex128", DT_NONE, DT_NONE },
-    [19] = { "float16", DT_F16, DT_F32 },   [20] = { "resource", DT_NONE, DT_NONE },
-    [21] = { "variant", DT_NONE, DT_NONE }, [22] = { "uint32", DT_U32, DT_U32 },
-    [23] = { "uint64", DT_U64, DT_U64 },
+    [1] = { "float32", "FLOAT", DT_F32, DT_F32 },
+    [2] = { "float64", "DOUBLE", DT_F64, DT_F64 },
+    [3] = { "int32", "INT32", DT_I32, DT_I32 },
+    [4] = { "uint8", "UINT8", DT_U8, DT_U8 },
+    [5] = { "int16", "INT16", DT_I16, DT_I16 },
+    [6] = { "int8", "INT8", DT_I8, DT_I8 },
+    [7] = { "string", "STRING", DT_NONE, DT_NONE },
+    [8] = { "complex64", "COMPLEX64", DT_NONE, DT_NONE },
+    [9] = { "int64", "INT64", DT_I64, DT_I64 },
+    [10] = { "bool", "BOOL", DT_BOOL, DT_BOOL },
+    [11] = { "qint8", "QINT8", DT_I8, DT_I8 },
+    [12] = { "quint8", "QUINT8", DT_U8, DT_U8 },
+    [13] = { "qint32", "QINT32", DT_I32, DT_I32 },
+    [14] = { "bfloat16", "BFLOAT16", DT_BF16, DT_F32 },
+    [15] = { "qint16", "QINT16", DT_I16, DT_I16 },
+    [16] = { "quint16", "QUINT16", DT_U16, DT_U16 },
+    [17] = { "uint16", "UINT16", DT_U16, DT_U16 },
+    [18] = { "complex128", "COMPLEX128", DT_NONE, DT_NONE },
+    [19] = { "float16", "HALF", DT_F16, DT_F32 },
+    [20] = { "resource", "RESOURCE", DT_NONE, DT_NONE },
+    [21] = { "variant", "VARIANT", DT_NONE, DT_NONE },
+    [22] = { "uint32", "UINT32", DT_U32, DT_U32 },
+    [23] = { "uint64", "UINT64", DT_U64, DT_U64 },
 };
 enum { NTYPES = sizeof types / sizeof *types };
 
@@ -40,6 +51,21 @@ enum dtype tf_dtype(int type)
 const char *tf_type_name(int type)
 {
     return row(type) == 0 ? "?" : types[row(type)].name;
+}
+
+int tf_type_named(const char *name, size_t size)
+{
+    static const char prefix[] = "DT_", suffix[] = "_REF";
+    size_t n = strlen(prefix), m = strlen(suffix);
+    bool ref = size > m && memcmp(name + size - m, suffix, m) == 0;
+
+    if (size <= n || memcmp(name, prefix, n) != 0)
+        return 0;
+    size -= ref ? n + m : n;
+    for (int i = 1; i < NTYPES; i++)
+        if (strlen(types[i].text) == size && memcmp(types[i].text, name + n, size) == 0)
+            return ref ? 100 + i : i;
+    return 0;
 }
 
 struct shape tf_shape(const Tensorflow__TensorShapeProto *s)

@@ -196,7 +196,7 @@ int torch_build(struct model *m, const void *trace, size_t size, const struct we
     c.trace = wire_unpack(&dopt__trace__trace__descriptor, trace, size, e);
     if (c.trace == NULL)
         return err_at(e, "the trace is damaged");
-    c.infer = infer_new(m, &c.issues);
+    c.infer = infer_new(m, &c.issues, 1);
     if (c.trace->error[0] != '\0')
         (c.trace->status == ERR_UNSUPPORTED ? err_unsupported : err_set)(e, "%s", c.trace->error);
     else
