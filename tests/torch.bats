@@ -345,6 +345,10 @@ END
     dopt -m 0 --framework 5 --model 'digits.py:Digits()' --weight digits.pth --cal_conf config.prototxt \
         --output "$out/q.pt" --input_shape image:1,1,28,28 >"$out/log"
     grep -q 'Quantize model success' "$out/log"
+    dopt-emit --float -o "$out/float.pt" "$out/q.pt.work/model.dopt"
+    dopt -m 0 --framework 5 --model "$out/float.pt" --cal_conf config.prototxt --output "$out/again.pt" \
+        --input_shape image:1,1,28,28 >"$out/log"
+    cmp "$out/q.pt" "$out/again.pt"
     cd "$out"
     dopt-emit -o p.pt q.pt.work/model.dopt q.pt.work/plan.dopt
     cmp q.pt p.pt
